@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The layers, from the bottom up; ARCHITECTURE.md says what each may import and scripts/check proves it.
+let package = Package(
+  name: "balancer",
+  products: [
+    .executable(name: "balancer", targets: ["balancer"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+  ],
+  targets: [
+    // 0: C wrappers without logic.
+    .target(name: "CLinux"),
+
+    // 1: pure: no descriptor, no clock, no random source.
+    .target(name: "Base"),
+    .target(name: "Configuration", dependencies: ["Base"]),
+    .target(name: "Balancing", dependencies: ["Base"]),
+    .target(
+      name: "Telemetry",
+      dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
+
+    // 2: the kernel.
+    .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
+
+    // 3: what the program does.
+    .target(name: "TCPProxy", dependencies: ["Base", "Balancing", "Reactor"]),
+    .target(name: "Health", dependencies: ["Base", "Balancing", "Reactor"]),
+
+    // 4: the program.
+    .executableTarget(
+      name: "balancer",
+      dependencies: [
+        "Base", "Configuration", "Balancing", "Telemetry", "Reactor", "TCPProxy", "Health",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+
+    .testTarget(name: "BaseTests", dependencies: ["Base"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Base"]),
+    .testTarget(name: "BalancingTests", dependencies: ["Balancing", "Base"]),
+    .testTarget(
+      name: "TelemetryTests",
+      dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
+    .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
+    .testTarget(name: "TCPProxyTests", dependencies: ["TCPProxy", "Balancing", "Reactor", "Base"]),
+    .testTarget(name: "HealthTests", dependencies: ["Health", "Balancing", "Reactor", "Base"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

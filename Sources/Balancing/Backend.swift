@@ -1,0 +1,39 @@
+import Base
+import Synchronization
+
+/// One server of a pool, as everything that runs shares it.
+///
+/// What never changes is a constant; what counts is an atomic. The settings a reload may change (weight, limit,
+/// backup) and the verdict of the checks belong to the `Pool`, which alone decides who is eligible.
+public final class Backend: Sendable {
+  public let pool: String
+  public let name: String
+  public let address: SocketAddress
+  public let labels: [String: String]
+
+  /// Sessions open now, over all workers. Raised by `Pool.pick` under the pool's lock, lowered by whoever ends the
+  /// session.
+  public let sessions = Atomic<Int>(0)
+  /// Sessions since the start.
+  public let sessionsTotal = Atomic<Int>(0)
+  /// Connects that failed since the start.
+  public let connectFailures = Atomic<Int>(0)
+  /// Bytes relayed since the start, added when a session ends.
+  public let bytesToBackend = Atomic<Int>(0)
+  public let bytesToClient = Atomic<Int>(0)
+
+  public init(pool: String, name: String, address: SocketAddress, labels: [String: String] = [:]) {
+    self.pool = pool
+    self.name = name
+    self.address = address
+    self.labels = labels
+  }
+}
+
+extension Backend: CustomStringConvertible {
+  /// As the log names it: `web/127.0.0.1:9001`, with the address behind it where the name is another.
+  public var description: String {
+    let address = self.address.description
+    return name == address ? "\(pool)/\(name)" : "\(pool)/\(name) (\(address))"
+  }
+}
