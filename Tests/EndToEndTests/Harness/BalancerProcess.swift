@@ -12,20 +12,29 @@ final class BalancerProcess {
 
   let process: ChildProcess
   let configurationFile: URL
+  private let logFile: URL?
   private var endWasWanted = false
 
   var log: Lines { process.errors }
   var figures: ProcessFigures { ProcessFigures(pid: process.pid) }
 
+  /// - Parameter log: the file that the configuration names, where it names one.
   init(
     _ configuration: String, in folder: URL, environment: [String: String] = [:], descriptorLimit: Int? = nil,
-    passing: [Int32] = []
+    passing: [Int32] = [], log: URL? = nil
   ) throws {
     configurationFile = folder.appendingPathComponent("balancer.json")
-    try configuration.write(to: configurationFile, atomically: true, encoding: .utf8)
+    logFile = log
     process = try ChildProcess(
-      [Self.binary, "run", "--config", configurationFile.path], environment: environment,
-      descriptorLimit: descriptorLimit, passing: passing)
+      Self.command(configuration, in: folder), environment: environment, descriptorLimit: descriptorLimit,
+      passing: passing)
+  }
+
+  /// Writes a configuration file and returns what runs from it.
+  static func command(_ configuration: String, in folder: URL, _ name: String = "run") throws -> [String] {
+    let file = folder.appendingPathComponent("balancer.json")
+    try configuration.write(to: file, atomically: true, encoding: .utf8)
+    return [binary, name, "--config", file.path]
   }
 
   deinit {
@@ -39,10 +48,11 @@ final class BalancerProcess {
 
   /// Waits until it serves.
   func waitUntilReady(within limit: Duration = patience) throws {
-    let ready = "balancer is ready"
-    try waitUntil(ready, within: limit) {
+    let ready = "ready"
+    try waitUntil("balancer is ready", within: limit) {
       if process.hasExited != nil { throw Failure("balancer did not start:\n\(log.tail)") }
-      return log.all.contains { $0.contains("ready") }
+      let lines = logFile.map { (try? String(contentsOf: $0, encoding: .utf8)) ?? "" }
+      return lines?.contains(ready) ?? log.all.contains { $0.contains(ready) }
     }
   }
 

@@ -14,7 +14,8 @@ struct Deadline {
   /// What is left, as poll(2) takes it.
   var milliseconds: Int32 {
     let left = end - .now
-    return left <= .zero ? 0 : Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
+    return left <= .zero
+      ? 0 : Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
   }
 }
 

@@ -64,10 +64,12 @@ final class Site {
   func deadAddress() throws -> Address { .ipv4(try FreePort.take()) }
 
   func balancer(
-    _ configuration: String, environment: [String: String] = [:], descriptorLimit: Int? = nil, passing: [Int32] = []
+    _ configuration: String, environment: [String: String] = [:], descriptorLimit: Int? = nil, passing: [Int32] = [],
+    log: URL? = nil
   ) throws -> BalancerProcess {
     let balancer = try BalancerProcess(
-      configuration, in: folder, environment: environment, descriptorLimit: descriptorLimit, passing: passing)
+      configuration, in: folder, environment: environment, descriptorLimit: descriptorLimit, passing: passing,
+      log: log)
     balancers.append(balancer)
     try balancer.waitUntilReady()
     return balancer
