@@ -7,6 +7,15 @@ struct ProcessFigures {
   /// Open descriptors.
   var descriptors: Int { get throws { try names("fd").count } }
 
+  /// The processes it has started, the first first.
+  var children: [pid_t] {
+    get throws {
+      // Each thread has a list of its own.
+      try names("task").flatMap { try text("task/\($0)/children").split(separator: " ") }.compactMap { pid_t($0) }
+        .sorted()
+    }
+  }
+
   var threads: Int { get throws { try names("task").count } }
 
   /// Resident memory in bytes.
