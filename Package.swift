@@ -28,8 +28,12 @@ let package = Package(
     .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
 
     // 3: what the program does.
-    .target(name: "TCPProxy", dependencies: ["Base", "Balancing", "Reactor"]),
-    .target(name: "Health", dependencies: ["Base", "Balancing", "Reactor"]),
+    .target(
+      name: "TCPProxy",
+      dependencies: ["Base", "Balancing", "Reactor", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "Health",
+      dependencies: ["Base", "Balancing", "Reactor", .product(name: "Logging", package: "swift-log")]),
 
     // 4: the program.
     .executableTarget(
