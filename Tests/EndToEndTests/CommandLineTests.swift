@@ -244,6 +244,16 @@ extension EndToEnd {
       #expect(run.exit == .status(0), "\(run.errors)")
     }
 
+    @Test func theExamplesOfTheReadMeAreGood() throws {
+      let text = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+      let examples = text.matches(of: /```jsonc?\n((?s).*?)```/).map { String($0.1) }
+      #expect(examples.count >= 2)
+      for example in examples {
+        let run = try check(example)
+        #expect(run.exit == .status(0), "\(run.errors)")
+      }
+    }
+
     @Test func versionIsANumber() throws {
       let run = try ChildProcess.run([BalancerProcess.binary, "--version"])
       #expect(run.exit == .status(0))

@@ -14,7 +14,7 @@ final class ChildProcess: @unchecked Sendable {
   private let wasStopped = Locked(false)
 
   /// - Parameters:
-  ///   - descriptorLimit: the soft limit of open descriptors, as `ulimit -n` sets it.
+  ///   - descriptorLimit: what `ulimit -n` sets: the child cannot raise it again.
   ///   - passing: sockets that the child finds at descriptor 3 and up, as systemd passes them.
   init(
     _ arguments: [String], environment: [String: String] = [:], folder: String? = nil, descriptorLimit: Int? = nil,
@@ -27,7 +27,7 @@ final class ChildProcess: @unchecked Sendable {
     // It must be the number of the process that reads it, which only the child itself knows.
     if !passing.isEmpty { script += "export LISTEN_PID=$$; " }
     if let folder { script += "cd '\(folder)'; " }
-    if let descriptorLimit { script += "ulimit -S -n \(descriptorLimit); " }
+    if let descriptorLimit { script += "ulimit -n \(descriptorLimit); " }
     script += "exec \"$@\""
 
     output = try Lines()
