@@ -64,17 +64,14 @@ extension EndToEnd {
         }
         """)
       try balancer.waitUntilReloaded(after: mark)
+      try balancer.log.waitForLine(containing: "~", "\(backends[0].address)", "weight 1 → 3", after: mark)
+      try balancer.log.waitForLine(containing: "- backend", "\(backends[1].address)", after: mark)
+      try balancer.log.waitForLine(containing: "+ backend", "\(backends[2].address)", after: mark)
+      try balancer.log.waitForLine(containing: "- listener", "old", after: mark)
       let lines = balancer.log.all.dropFirst(mark)
-      func expectLine(_ parts: String...) {
-        #expect(lines.contains { line in parts.allSatisfy(line.contains) }, "no line with \(parts) in \(lines)")
-      }
-      expectLine("~", "\(backends[0].address)", "weight 1 → 3")
-      expectLine("- backend", "\(backends[1].address)")
-      expectLine("+ backend", "\(backends[2].address)")
-      expectLine("- listener", "old")
       #expect(!lines.contains { $0.contains("+ listener") }, "nothing of the listener web has changed")
       #expect(try site.visits(8).count { $0 == "a" } == 6)
-      #expect(throws: SystemFailure.self) { try Socket(connectingTo: second) }
+      try waitUntil("the old listener is closed") { (try? Socket(connectingTo: second)) == nil }
     }
 
     @Test func aBadFileIsRefusedAndTheOldOneStays() throws {
@@ -200,14 +197,19 @@ extension EndToEnd {
       let balancer = try site.balancer(site.configuration([backend.json]))
       let file = site.configuration([backend.json], listener: #""timeouts": { "client": "300ms" }"#)
       try balancer.waitUntilReloaded(after: balancer.reload(file))
-      _ = try site.session().socket.waitForEnd()
+      // Workers learn of it a moment after the line.
+      try waitUntil("a session has the new timeout") {
+        (try? site.session().socket.waitForEnd(within: .seconds(2))) != nil
+      }
     }
   }
 }
 
 extension BalancerProcess {
-  /// Waits for the line that ends a reload.
+  /// Waits for the line that says that the new file is in use, if only because nothing in it is new.
   func waitUntilReloaded(after mark: Int) throws {
-    try log.waitForLine(containing: "reloaded", after: mark)
+    try log.waitForLine("about a reload", after: mark) { line in
+      line.contains("is in force") || line.contains("holds no change")
+    }
   }
 }
