@@ -32,7 +32,7 @@ extension Duration {
     if name.isEmpty { throw MalformedUnit("has no unit: write \"\(count)s\" or \"\(count)ms\"") }
     guard let unit = TimeUnit.all.first(where: { $0.name == name }) else {
       if let whole = Self.wholeMilliseconds(text[...]) {
-        throw MalformedUnit("is more than a whole number and a unit: write \"\(Duration.milliseconds(whole).text)\"")
+        throw MalformedUnit("is more than a whole number and a unit: write \"\(Duration.milliseconds(whole).written)\"")
       }
       throw MalformedUnit("has no unit that is known: ms, s, m, h or d expected after the number")
     }
@@ -71,7 +71,7 @@ extension Duration {
 
   /// The shortest way to write this in balancer.json: `250ms`, `2s`, `5m`. What is finer than a millisecond has a
   /// fraction, which only people read.
-  public var text: String {
+  public var written: String {
     let nanoseconds = self.nanoseconds
     guard nanoseconds % 1_000_000 == 0 else {
       let sign = nanoseconds < 0 ? "-" : ""

@@ -215,7 +215,7 @@ extension Shape where Value == Duration {
         if duration == .zero, !mayBeZero { throw .described("is no time at all: at least \"1ms\" expected") }
         return duration
       },
-      write: { .string($0.text) })
+      write: { .string($0.written) })
   }
 }
 
@@ -233,7 +233,7 @@ extension Shape where Value == Duration? {
         let duration = try scalar.duration()
         return duration == .zero ? nil : duration
       },
-      write: { .string($0?.text ?? "off") })
+      write: { .string($0?.written ?? "off") })
   }
 }
 
