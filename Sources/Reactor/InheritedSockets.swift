@@ -29,7 +29,8 @@ public struct InheritedSockets: Sendable {
     guard let countText = environment("LISTEN_FDS") else { return }
     guard let process = environment("LISTEN_PID").flatMap({ Int32($0) }), process == getpid() else { return }
     guard let count = Int(countText), count >= 0, count <= Self.most else {
-      warnings.append("LISTEN_FDS is \"\(countText)\": a count of at most \(Self.most) expected; no socket is inherited")
+      warnings.append(
+        "LISTEN_FDS is \"\(countText)\": a count of at most \(Self.most) expected; no socket is inherited")
       return
     }
     let names = environment("LISTEN_FDNAMES")?.split(separator: ":", omittingEmptySubsequences: false) ?? []

@@ -16,13 +16,15 @@ public struct Readiness: OptionSet, Sendable, BitwiseCopyable {
   /// Both directions are over.
   public static let hungUp = Readiness(rawValue: EPOLLHUP.rawValue)
   public static let error = Readiness(rawValue: EPOLLERR.rawValue)
+  /// The peer has sent urgent data (tcp(7)): a read stops short before it.
+  public static let urgent = Readiness(rawValue: EPOLLPRI.rawValue)
   /// Report each change once, instead of a state again and again.
   public static let edgeTriggered = Readiness(rawValue: EPOLLET.rawValue)
   /// Of several pollers that watch one open file, wake one.
   public static let exclusive = Readiness(rawValue: EPOLLEXCLUSIVE.rawValue)
 
   /// How a session's sockets are watched: registered once, never changed.
-  public static let everyEdge: Readiness = [.readable, .writable, .peerFinished, .edgeTriggered]
+  public static let everyEdge: Readiness = [.readable, .writable, .peerFinished, .urgent, .edgeTriggered]
 }
 
 /// Waits for many descriptors at once (epoll(7)).

@@ -26,10 +26,12 @@ public enum SocketIO {
   }
 
   /// Writes at most `count` bytes; a broken connection is an error, never a signal (send(2), MSG_NOSIGNAL).
+  /// - Parameter more: something follows at once, be it the end: the kernel may wait for it (MSG_MORE).
   @inlinable
   @inline(__always)
-  public static func send(_ socket: Int32, from buffer: UnsafeRawPointer, count: Int) -> Transfer {
-    let sent = uninterrupted { Glibc.send(socket, buffer, count, Int32(MSG_NOSIGNAL)) }
+  public static func send(_ socket: Int32, from buffer: UnsafeRawPointer, count: Int, more: Bool) -> Transfer {
+    let flags = Int32(MSG_NOSIGNAL) | (more ? Int32(MSG_MORE) : 0)
+    let sent = uninterrupted { Glibc.send(socket, buffer, count, flags) }
     if sent >= 0 { return .bytes(sent) }
     let number = errno
     return number == EAGAIN ? .blocked : .failed(SystemError("send", number))

@@ -16,6 +16,7 @@ extension Worker {
       switch service.pool.pick(avoiding: avoided) {
       case .backend(let backend, _):
         session.pointee.backend = backend
+        if case .unix = backend.address { session.pointee.toClient.thorough = true }
         switch Connecting.to(backend.address) {
         case .connected(let server):
           if watch(server, handle, session) { established(handle, session, []) }
@@ -132,7 +133,8 @@ extension Worker {
     tried[handle, default: []].append(backend)
     if failures > service.retries {
       group.incidents.add(
-        .connectsFailed, service.pool.name, cause: "\(failures) of \(failures) connects failed, the last to \(backend.name): \(cause)")
+        .connectsFailed, service.pool.name,
+        cause: "\(failures) of \(failures) connects failed, the last to \(backend.name): \(cause)")
       end(handle, reset: false)
       return false
     }
@@ -167,7 +169,8 @@ extension Worker {
       connect(handle)
     } else {
       group.incidents.add(
-        .noBackend, session.pointee.service.pool.name, cause: "no backend could be used within the time to wait for one")
+        .noBackend, session.pointee.service.pool.name, cause: "no backend could be used within the time to wait for one"
+      )
       end(handle, reset: false)
     }
   }

@@ -8,8 +8,11 @@ struct Flow: ~Copyable {
   var readSize = Flow.initialReadSize
   /// The source has sent its end, and the destination was told.
   var ended = false
-  /// The source has announced its end: reading goes on until it is reached.
-  var finishing = false
+  /// The source has announced its end: what is in its socket now is all that will come.
+  var sourceFinished = false
+  /// A read that comes back short may not have emptied the source (a unix socket that passes descriptors, urgent data,
+  /// an error behind the data), so it is asked until it says that there is no more.
+  var thorough = false
   /// Bytes that the destination has taken.
   var bytes = 0
 

@@ -18,7 +18,7 @@ extension Worker {
       if !readiness.isDisjoint(with: [.error, .hungUp]) { end(handle, reset: true) }
       return
     }
-    if !readiness.isDisjoint(with: .ending) { session.pointee.toServer.finishing = true }
+    session.pointee.toServer.notice(readiness)
     if !readiness.isDisjoint(with: .reading) {
       guard pumpToServer(handle, session) else { return }
     }
@@ -37,7 +37,7 @@ extension Worker {
       connectEvent(handle, session, readiness)
       return
     }
-    if !readiness.isDisjoint(with: .ending) { session.pointee.toClient.finishing = true }
+    session.pointee.toClient.notice(readiness)
     if !readiness.isDisjoint(with: .reading) {
       guard pumpToClient(handle, session) else { return }
     }
@@ -65,13 +65,15 @@ extension Worker {
   /// - Returns: whether the session still is.
   @inline(__always)
   private mutating func pumpToServer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
-    let outcome = pump(&session.pointee.toServer, from: session.pointee.client.number, to: session.pointee.server.number)
+    let outcome = pump(
+      &session.pointee.toServer, from: session.pointee.client.number, to: session.pointee.server.number)
     return settle(outcome, handle, session, from: .client)
   }
 
   @inline(__always)
   private mutating func pumpToClient(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
-    let outcome = pump(&session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
+    let outcome = pump(
+      &session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
     return settle(outcome, handle, session, from: .server)
   }
 
@@ -94,7 +96,7 @@ extension Worker {
     if flow.ended { return .idle }
     if flow.spill.isHolding {
       let rest = flow.spill.remaining
-      switch SocketIO.send(destination, from: rest.baseAddress.unsafelyUnwrapped, count: rest.count) {
+      switch SocketIO.send(destination, from: rest.baseAddress.unsafelyUnwrapped, count: rest.count, more: false) {
       case .bytes(let sent):
         flow.bytes &+= sent
         flow.spill.drop(sent)
@@ -108,8 +110,11 @@ extension Worker {
       let wanted = Int(flow.readSize)
       switch SocketIO.receive(source, into: buffer, count: wanted) {
       case .bytes(let received):
+        let isShort = received < wanted && !flow.thorough
+        let isLast = isShort && flow.sourceFinished
         var sent = 0
-        switch SocketIO.send(destination, from: buffer, count: received) {
+        // The end follows at once, so it can travel in the same packet.
+        switch SocketIO.send(destination, from: buffer, count: received, more: isLast) {
         case .bytes(let count): sent = count
         case .blocked, .ended: break
         case .failed: return .destinationFailed
@@ -120,8 +125,8 @@ extension Worker {
           flow.spill.hold(buffer + sent, count: received - sent)
           return .moved
         }
-        // A short read has emptied the socket, unless its end is still to be read.
-        if received < wanted, !flow.finishing { return .moved }
+        if isLast { return .ended }
+        if isShort { return .moved }
         reads -= 1
         if reads == 0 { return .unfinished }
       case .ended: return .ended
@@ -194,11 +199,13 @@ extension Worker {
     let isStuck: Bool
     if source == .client {
       session.pointee.toServer.ended = true
+      session.pointee.toClient.thorough = true
       opposite = pump(
         &session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
       isStuck = session.pointee.toClient.spill.isHolding
     } else {
       session.pointee.toClient.ended = true
+      session.pointee.toServer.thorough = true
       opposite = pump(
         &session.pointee.toServer, from: session.pointee.client.number, to: session.pointee.server.number)
       isStuck = session.pointee.toServer.spill.isHolding
@@ -213,9 +220,16 @@ extension Worker {
   }
 }
 
+extension Flow {
+  /// Takes in what the poller says of the source.
+  @inline(__always)
+  fileprivate mutating func notice(_ readiness: Readiness) {
+    if readiness.contains(.peerFinished) { sourceFinished = true }
+    if !readiness.isDisjoint(with: [.error, .urgent]) { thorough = true }
+  }
+}
+
 extension Readiness {
   /// Worth a read.
   fileprivate static let reading: Readiness = [.readable, .peerFinished, .hungUp, .error]
-  /// The source's end is near: reads go on until they meet it, as no further edge will tell.
-  fileprivate static let ending: Readiness = [.peerFinished, .hungUp, .error]
 }

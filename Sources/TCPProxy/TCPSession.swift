@@ -41,6 +41,7 @@ struct TCPSession: ~Copyable {
     clientAddress = address
     clientPort = port
     lastActive = now
+    toServer.thorough = address == nil
     waitEnd = Instant(nanoseconds: now.nanoseconds &+ service.waitNanoseconds)
   }
 

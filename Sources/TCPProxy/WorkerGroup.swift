@@ -73,7 +73,9 @@ public final class WorkerGroup: Sendable {
 
   /// Waits until all threads have ended: after `stop`.
   public func join() {
-    for thread in threads.withLock({ threads in defer { threads = [] }; return threads }) { thread.join() }
+    for thread in threads.withLock({ threads in
+      defer { threads = [] }; return threads
+    }) { thread.join() }
   }
 
   private func tellAll(_ message: WorkerMessage) {
