@@ -18,6 +18,14 @@ private struct TimeUnit: Sendable {
     TimeUnit(name: "h", milliseconds: 3_600_000, digits: 4),
     TimeUnit(name: "d", milliseconds: 86_400_000, digits: 3),
   ]
+
+  /// The unit of `5 s`, `5sec`, `5 Minutes`.
+  static func meant(by text: Substring) -> TimeUnit? {
+    let name = text.drop { $0 == " " }.lowercased()
+    guard name.utf8.allSatisfy({ (0x61...0x7A).contains($0) }) else { return nil }
+    if name.hasPrefix("ms") || name.hasPrefix("mil") { return all[0] }
+    return all.dropFirst().first { $0.name.first == name.first }
+  }
 }
 
 extension Duration {
@@ -34,7 +42,10 @@ extension Duration {
       if let whole = Self.wholeMilliseconds(text[...]) {
         throw MalformedUnit("is more than a whole number and a unit: write \"\(Duration.milliseconds(whole).written)\"")
       }
-      throw MalformedUnit("has no unit that is known: ms, s, m, h or d expected after the number")
+      if let unit = TimeUnit.meant(by: name) {
+        throw MalformedUnit("has a unit that is not known: write \"\(count)\(unit.name)\"")
+      }
+      throw MalformedUnit("has a unit that is not known: ms, s, m, h or d expected after the number")
     }
     guard count.utf8.count <= unit.digits, let value = Int64(count) else {
       throw MalformedUnit("is too long: at most \(String(repeating: "9", count: unit.digits))\(unit.name)")

@@ -39,6 +39,21 @@ final class SchemaDefinitions {
 }
 
 extension JSONValue {
+  /// One of these nodes; an alternative that is nothing but alternatives becomes several.
+  static func anyOf(_ nodes: [JSONValue]) -> JSONValue {
+    var alternatives: [JSONValue] = []
+    for node in nodes {
+      if case .object(let members) = node.kind, members.count == 1, members[0].key == "anyOf",
+        case .array(let inner) = members[0].value.kind
+      {
+        alternatives += inner
+      } else {
+        alternatives.append(node)
+      }
+    }
+    return ["anyOf": .array(alternatives)]
+  }
+
   /// With an explanation for editors, which comes first.
   func describing(_ meaning: String) -> JSONValue {
     guard case .object(let members) = kind else { return self }

@@ -37,13 +37,27 @@ public struct PoolConfiguration: Equatable, Sendable {
   static let inheritedFields: [Field<Self>] = [
     Field("scheduler", \.scheduler, .word, "How a backend is picked for a new session."),
     Field(
-      "health", \.health, .either(.words([("off", nil)]), or: .optional(HealthConfiguration.shape)),
+      "health", \.health,
+      .either(
+        .words([("off", nil)], besides: "an object"), or: .optional(HealthConfiguration.shape),
+        "\"off\" or an object"),
       "Active checks of the backends; \"off\": every backend counts as up."),
     Field("timeouts", \.timeouts, Timeouts.shape, "How long things may take."),
     Field(
       "retries", \.retries, .integer(0...10),
       "Further connects after a failed one, each to another backend while there is one."),
   ]
+
+  static let settingsFields =
+    inheritedFields + [
+      Field(
+        "onDown", \.onDown, .sessionFate,
+        "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
+      )
+    ]
+
+  /// Everything but the backends.
+  static let settingsShape = Shape<Self>.object(Self(), settingsFields)
 
   static let shape = Shape<Self>.object(
     Self(), definition: "pool",
@@ -52,12 +66,7 @@ public struct PoolConfiguration: Equatable, Sendable {
         "backends", \.backends,
         .array("backend", of: BackendConfiguration.shape, check: BackendConfiguration.checkNames),
         "The servers of this pool: addresses, or objects that say more.")
-    ] + inheritedFields + [
-      Field(
-        "onDown", \.onDown, .sessionFate,
-        "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
-      )
-    ])
+    ] + settingsFields)
 }
 
 extension PoolConfiguration.Timeouts {
@@ -75,7 +84,7 @@ extension Shape where Value == PoolConfiguration.SessionFate {
   /// `"keep"`, `"close"`, or `{ "close": "30s" }`.
   static var sessionFate: Shape {
     .either(
-      .words([("keep", .keep), ("close", .close(after: .zero))]),
+      .words([("keep", .keep), ("close", .close(after: .zero))], besides: "an object"),
       or: Shape<Duration>.object(
         .zero, [.required("close", \.self, .durationOrZero, "The time that the sessions have left.")]
       ).map(
@@ -85,7 +94,8 @@ extension Shape where Value == PoolConfiguration.SessionFate {
           case .keep: .zero
           case .close(let delay): delay
           }
-        }))
+        }),
+      "\"keep\", \"close\" or an object")
   }
 }
 
@@ -106,7 +116,8 @@ public struct BackendConfiguration: Equatable, Sendable {
   /// An address alone, or an object.
   static let shape = Shape<Self>.either(
     Shape<Endpoint>.backendAddress.map(Self.init(address:), \.address),
-    or: Shape<Self>.object(Self(), definition: "backend", fields).map({ $0.named }, { $0 }))
+    or: objectShape.map(\.named, { $0 }),
+    "an address such as \"127.0.0.1:8080\" or an object")
 
   private init(address: Endpoint) {
     self.address = address
@@ -119,18 +130,21 @@ public struct BackendConfiguration: Equatable, Sendable {
     return backend
   }
 
-  private static let fields: [Field<Self>] = [
-    .required("address", \.address, .backendAddress, "host:port, [IPv6]:port or unix:/path."),
-    Field("name", \.name, .name, "What the log calls this backend. Default: its address."),
-    Field(
-      "weight", \.weight, .integer(0...256),
-      "Its share of the sessions in relation to the others' weights; 0: no new sessions."),
-    Field(
-      "connections", \.connections, .integer(0...LimitsConfiguration.mostConnections),
-      "Sessions at once; 0: no limit."),
-    Field("backup", \.backup, .boolean, "Used only when no other backend can be."),
-    Field("labels", \.labels, .texts(atMost: 64, longest: 256), "Texts by name that the log shows with this backend."),
-  ]
+  static let objectShape = Shape<Self>.object(
+    Self(), definition: "backend",
+    [
+      .required("address", \.address, .backendAddress, "host:port, [IPv6]:port or unix:/path."),
+      Field("name", \.name, .name, "What the log calls this backend. Default: its address."),
+      Field(
+        "weight", \.weight, .integer(0...256),
+        "Its share of the sessions in relation to the others' weights; 0: no new sessions."),
+      Field(
+        "connections", \.connections, .integer(0...LimitsConfiguration.mostConnections),
+        "Sessions at once; 0: no limit."),
+      Field("backup", \.backup, .boolean, "Used only when no other backend can be."),
+      Field(
+        "labels", \.labels, .texts(atMost: 64, longest: 256), "Texts by name that the log shows with this backend."),
+    ])
 
   /// A backend is known by its pool and its name.
   @Sendable

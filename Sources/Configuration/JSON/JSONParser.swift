@@ -154,7 +154,9 @@ package struct JSONParser {
     if take(",") { return true }
     if take(closing) { return false }
     if index == bytes.count { throw unclosed(closing == "}" ? "{" : "[", start) }
-    throw failure(at: end, "expected \",\" or \"\(closing)\" after this value")
+    let (before, here) = (location(of: end), location(of: index))
+    let place = before.line == here.line ? "" : ", which ends at \(before.line):\(before.column)"
+    throw SyntaxError(location: here, message: "expected \",\" or \"\(closing)\" after the value before this\(place)")
   }
 
   // MARK: Space and comments
@@ -335,8 +337,8 @@ package struct JSONParser {
     return failure(at: start, "a key or \"}\" expected, found \(found())")
   }
 
-  private func unclosed(_ opening: String, _ start: Location) -> SyntaxError {
-    SyntaxError(location: start, message: "this \"\(opening)\" is never closed")
+  private mutating func unclosed(_ opening: String, _ start: Location) -> SyntaxError {
+    failure(at: index, "the file ends, but the \"\(opening)\" at \(start.line):\(start.column) is not closed")
   }
 
   /// The character at `index` in quotes.

@@ -110,7 +110,7 @@ extension Shape {
         return shape.read(json, nil, reading).map { [$0] }
       },
       schema: { _, definitions in
-        ["anyOf": [shape.schema(nil, definitions), many.schema(nil, definitions)]]
+        .anyOf([shape.schema(nil, definitions), many.schema(nil, definitions)])
       },
       write: many.write)
   }
@@ -145,10 +145,9 @@ extension Shape {
 // MARK: Either
 
 extension Shape {
-  /// A short form (a text) or an object.
-  static func either(_ text: Shape, or object: Shape) -> Shape {
-    let expected = "\(text.expected) or \(object.expected)"
-    return Shape(
+  /// A short form (a text) or an object; `expected` says both.
+  static func either(_ text: Shape, or object: Shape, _ expected: String) -> Shape {
+    Shape(
       expected: expected,
       read: { json, start, reading in
         switch json.kind {
@@ -160,7 +159,7 @@ extension Shape {
         }
       },
       schema: { start, definitions in
-        JSONValue.object([("anyOf", [text.schema(nil, definitions), object.schema(start, definitions)])])
+        JSONValue.anyOf([text.schema(nil, definitions), object.schema(start, definitions)])
           .adding("default", start.flatMap(text.write))
       },
       write: { text.write($0) ?? object.write($0) })

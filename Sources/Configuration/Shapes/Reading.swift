@@ -89,7 +89,13 @@ final class Reading {
     errors.append(ConfigurationError(file: file, location: location, path: path, message: message))
   }
 
-  // MARK: The environment
+  // MARK: Paths and the environment
+
+  /// A path as seen from the folder of the file.
+  func resolve(_ path: String) -> String {
+    if path.utf8.first == UInt8(ascii: "/") { return path }
+    return folder.utf8.last == UInt8(ascii: "/") ? folder + path : "\(folder)/\(path)"
+  }
 
   /// Fills `${NAME}` in; nil after an error.
   func expand(_ text: String, at location: Location) -> String? {

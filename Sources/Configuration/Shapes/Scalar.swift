@@ -63,10 +63,10 @@ enum Mistake: Error {
 }
 
 extension Shape {
-  /// A value without parts. `keywords` are its node in the JSON Schema; a text with a `${NAME}` is always let through
-  /// there, because only the program sees the environment.
+  /// A value without parts. `keywords` are its node in the JSON Schema, which `definition` names where it is worth a
+  /// name; a text with a `${NAME}` is always let through there, because only the program sees the environment.
   static func scalar(
-    _ expected: String, _ keywords: JSONValue, isAnyText: Bool = false,
+    _ expected: String, _ keywords: JSONValue, definition: String? = nil,
     read: @escaping @Sendable (Scalar, Reading) throws(Mistake) -> Value,
     write: @escaping @Sendable (Value) -> JSONValue?
   ) -> Shape {
@@ -95,8 +95,9 @@ extension Shape {
         return nil
       },
       schema: { start, definitions in
-        let node = isAnyText ? keywords : ["anyOf": [keywords, definitions.environment]]
-        return node.adding("default", start.flatMap(write))
+        let node: JSONValue = .anyOf([keywords, definitions.environment])
+        let named = definition.map { definitions.reference($0) { node } } ?? node
+        return named.adding("default", start.flatMap(write))
       },
       write: write)
   }

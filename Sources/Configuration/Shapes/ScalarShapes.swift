@@ -138,7 +138,7 @@ extension Shape where Value == String {
 
   static var name: Shape {
     .scalar(
-      Name.expected, ["type": "string", "pattern": .string(Name.pattern)],
+      Name.expected, ["type": "string", "pattern": .string(Name.pattern)], definition: "name",
       read: { scalar, _ throws(Mistake) in
         guard let text = scalar.text, Name.isValid(text) else { throw .unexpected() }
         return text
@@ -156,13 +156,12 @@ extension Shape where Value == String {
   /// A file, relative to the folder of the configuration file.
   static var file: Shape {
     .scalar(
-      "a file's path", ["type": "string", "pattern": "^[^\\u0000]{1,4095}$"],
+      "a file's path", ["type": "string", "pattern": "^[^\\u0000]{1,4095}$"], definition: "file",
       read: { scalar, reading throws(Mistake) in
         guard let text = scalar.text, !text.isEmpty, text.utf8.count <= 4095, !text.utf8.contains(0) else {
           throw .unexpected()
         }
-        if text.hasPrefix("/") { return text }
-        return reading.folder.hasSuffix("/") ? reading.folder + text : "\(reading.folder)/\(text)"
+        return reading.resolve(text)
       },
       write: { .string($0) })
   }
@@ -184,11 +183,11 @@ extension Shape where Value: RawRepresentable<String> & CaseIterable {
 }
 
 extension Shape where Value: Equatable {
-  /// Words that stand for values, in a fixed order.
-  static func words(_ words: [(String, Value)]) -> Shape {
+  /// Words that stand for values, in a fixed order; `besides` is what may stand there instead of a word.
+  static func words(_ words: [(String, Value)], besides: String...) -> Shape {
     let names = words.map(\.0)
     return .scalar(
-      alternatives(names.map(\.quoted)), ["enum": .array(names.map { .string($0) })],
+      alternatives(names.map(\.quoted) + besides), ["enum": .array(names.map { .string($0) })],
       read: { scalar, _ throws(Mistake) in
         guard let text = scalar.text else { throw .unexpected() }
         if let word = words.first(where: { $0.0 == text }) { return word.1 }
@@ -210,7 +209,9 @@ extension Shape where Value == Duration {
     let pattern = mayBeZero ? Duration.pattern : "^(?!0+[a-z])" + Duration.pattern.dropFirst()
     return .scalar(
       "a duration", ["type": "string", "pattern": .string(pattern)],
+      definition: mayBeZero ? "durationOrZero" : "duration",
       read: { scalar, _ throws(Mistake) in
+        if scalar.text == "off" { throw .described("is not possible here: a duration expected") }
         let duration = try scalar.duration()
         if duration == .zero, !mayBeZero { throw .described("is no time at all: at least \"1ms\" expected") }
         return duration
@@ -225,6 +226,7 @@ extension Shape where Value == Duration? {
     .scalar(
       "a duration or \"off\"",
       ["type": "string", "pattern": .string("^(off|" + Duration.pattern.dropFirst().dropLast() + ")$")],
+      definition: "durationOrOff",
       read: { scalar, _ throws(Mistake) in
         if scalar.text == "off" { return nil }
         if let text = scalar.text, Suggestions.nearest(to: text, among: ["off"]) != nil {
@@ -256,14 +258,16 @@ extension Scalar {
 extension Shape where Value == Endpoint {
   /// Where a listener waits.
   static var listenAddress: Shape {
-    .address(example: "\":8080\"") { _ throws(Mistake) in }.noting { endpoint, json, reading in
-      reading.listenAddresses.append(Reading.Mention(value: endpoint, location: json.location, path: reading.path))
-    }
+    .address(example: "\":8080\"", pattern: AddressPattern.listen, definition: "listenAddress") { _ throws(Mistake) in }
+      .noting { endpoint, json, reading in
+        reading.listenAddresses.append(Reading.Mention(value: endpoint, location: json.location, path: reading.path))
+      }
   }
 
   /// Where a backend is.
   static var backendAddress: Shape {
-    .address(example: "\"127.0.0.1:8080\"") { endpoint throws(Mistake) in
+    .address(example: "\"127.0.0.1:8080\"", pattern: AddressPattern.backend, definition: "backendAddress") {
+      endpoint throws(Mistake) in
       if case .any(let port) = endpoint {
         throw .described("has no host: write the backend's, for example \"127.0.0.1:\(port)\"")
       }
@@ -271,12 +275,14 @@ extension Shape where Value == Endpoint {
   }
 
   private static func address(
-    example: String, check: @escaping @Sendable (Endpoint) throws(Mistake) -> Void
+    example: String, pattern: String, definition: String,
+    check: @escaping @Sendable (Endpoint) throws(Mistake) -> Void
   ) -> Shape {
     .scalar(
-      "an address such as \(example)", ["type": "string"],
-      read: { scalar, _ throws(Mistake) in
+      "an address such as \(example)", ["type": "string", "pattern": .string(pattern)], definition: definition,
+      read: { scalar, reading throws(Mistake) in
         guard let text = scalar.text else { throw .unexpected() }
+        if text.contains("://") { throw .described("is a URL: write only its host and port, such as \(example)") }
         let endpoint: Endpoint
         do throws(Endpoint.Malformed) {
           endpoint = try Endpoint(parsing: text)
@@ -284,8 +290,22 @@ extension Shape where Value == Endpoint {
           throw .described(error.description)
         }
         try check(endpoint)
-        return endpoint
+        return try endpoint.resolved(in: reading)
       },
       write: { .string($0.description) })
+  }
+}
+
+extension Endpoint {
+  /// A socket's path, too, starts from the folder of the configuration file.
+  fileprivate func resolved(in reading: Reading) throws(Mistake) -> Endpoint {
+    guard case .unix(let path) = self else { return self }
+    let resolved = reading.resolve(path)
+    guard resolved.utf8.count <= Endpoint.longestUnixPath else {
+      throw .described(
+        "has a path of \(resolved.utf8.count) bytes, \(resolved.quoted); the kernel takes at most "
+          + "\(Endpoint.longestUnixPath)")
+    }
+    return .unix(resolved)
   }
 }
