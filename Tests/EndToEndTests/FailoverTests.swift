@@ -20,12 +20,12 @@ extension EndToEnd {
 
       victim.kill()
       let killed = ContinuousClock.now
-      try balancer.log.waitForLine(containing: "web/\(victim.address)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(victim.address) DOWN")
       try load.waitForSessions(500)
 
       let mark = balancer.log.mark
       let successor = try ChildBackend("successor", port: victim.port)
-      try balancer.log.waitForLine(containing: "web/\(victim.address)", "UP", after: mark)
+      try balancer.log.waitForLine(containing: "web/\(victim.address) UP", after: mark)
       try load.waitForSessions(100, by: "successor")
 
       let report = try load.stop()
@@ -38,15 +38,15 @@ extension EndToEnd {
     @Test func aBackendThatStopsListeningKeepsItsSessions() throws {
       let backends = try site.backends(2)
       let balancer = try site.balancer(site.configuration(backends.map(\.json), pool: quickChecks))
-      try balancer.log.waitForLine(containing: "web/\(backends[0].address)", "UP")
-      try balancer.log.waitForLine(containing: "web/\(backends[1].address)", "UP")
+      try balancer.log.waitForLine(containing: "web/\(backends[0].address) UP")
+      try balancer.log.waitForLine(containing: "web/\(backends[1].address) UP")
       let kept = try [site.session(), site.session()].first { $0.backend == "a" }!.socket
       let load = Load(on: site.front)
       try load.waitForSessions(100, by: "a")
 
       try backends[0].stopListening()
       let stopped = ContinuousClock.now
-      try balancer.log.waitForLine(containing: "web/\(backends[0].address)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(backends[0].address) DOWN")
       try load.waitForSessions(500)
       try kept.send("still there?\n")
       #expect(try kept.receiveLine() == "still there?")
@@ -121,7 +121,7 @@ extension EndToEnd {
       let dead = try site.deadAddress()
       let balancer = try site.balancer(
         site.configuration([dead.json], pool: #""health": { "interval": "100ms", "fall": 1 }"#))
-      try balancer.log.waitForLine(containing: "web/\(dead)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(dead) DOWN")
       let mark = balancer.log.mark
       for _ in 0..<200 { #expect(try site.visit() == nil) }
       let first = try balancer.log.waitForLine(containing: "web", "no", "eligible", after: mark)
@@ -145,7 +145,7 @@ extension EndToEnd {
       let sessions = try (0..<4).map { _ in try site.session() }
       try backends[0].stopListening()
       for session in sessions where session.backend == "a" { _ = try session.socket.waitForEnd() }
-      try balancer.log.waitForLine(containing: "web/\(backends[0].address)", "DOWN", "sessions closed")
+      try balancer.log.waitForLine(containing: "web/\(backends[0].address) DOWN", "sessions closed")
       for session in sessions where session.backend == "b" {
         try session.socket.send("still there?\n")
         #expect(try session.socket.receiveLine() == "still there?")
@@ -158,7 +158,7 @@ extension EndToEnd {
         site.configuration(backends.map(\.json), pool: quickChecks + #", "onDown": { "close": "1s" }"#))
       let sessions = try (0..<4).map { _ in try site.session() }
       try backends[0].stopListening()
-      try balancer.log.waitForLine(containing: "web/\(backends[0].address)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(backends[0].address) DOWN")
       for session in sessions {
         try session.socket.send("still there?\n")
         #expect(try session.socket.receiveLine() == "still there?")
@@ -175,10 +175,10 @@ extension EndToEnd {
         site.configuration([backend.json], pool: quickChecks + #", "onDown": { "close": "2s" }"#))
       let session = try site.session().socket
       try backend.stopListening()
-      try balancer.log.waitForLine(containing: "web/\(backend.address)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(backend.address) DOWN")
       let mark = balancer.log.mark
       try backend.listen()
-      try balancer.log.waitForLine(containing: "web/\(backend.address)", "UP", after: mark)
+      try balancer.log.waitForLine(containing: "web/\(backend.address) UP", after: mark)
       // Past the deadline that its going down had set.
       for _ in 0..<30 {
         try session.send("still there?\n")
@@ -203,7 +203,7 @@ extension EndToEnd {
       backend.recover(as: "a")
       #expect(try client.receiveLine() == "a")
       #expect(try client.receiveLine() == "patience")
-      try balancer.log.waitForLine(containing: "web/\(backend.address)", "UP")
+      try balancer.log.waitForLine(containing: "web/\(backend.address) UP")
     }
 
     @Test func checkingCountsTheFirstFailureInFull() throws {
@@ -211,7 +211,7 @@ extension EndToEnd {
       let balancer = try site.balancer(
         site.configuration([dead.json], pool: #""health": { "interval": "1h", "fastInterval": "1h", "fall": 3 }"#))
       #expect(try site.visit() == nil)
-      let line = try balancer.log.waitForLine(containing: "web/\(dead)", "DOWN")
+      let line = try balancer.log.waitForLine(containing: "web/\(dead) DOWN")
       #expect(line.contains("ECONNREFUSED"))
     }
 
@@ -222,7 +222,7 @@ extension EndToEnd {
           [backend.json],
           pool: #""health": { "initial": "down", "interval": "300ms", "fastInterval": "300ms", "rise": 3 }"#))
       #expect(try site.visit() == nil)
-      let line = try balancer.log.waitForLine(containing: "web/\(backend.address)", "UP")
+      let line = try balancer.log.waitForLine(containing: "web/\(backend.address) UP")
       #expect(line.contains("3/3 passed"))
       #expect(try site.visit() == "a")
     }
@@ -236,7 +236,7 @@ extension EndToEnd {
           pool: #""health": { "initial": "up", "interval": "200ms", "fastInterval": "200ms", "fall": 3 }"#))
       // Served at once, by a retry when the dead one is picked.
       #expect(try site.visits(2) == ["a", "a"])
-      let line = try balancer.log.waitForLine(containing: "web/\(dead)", "DOWN")
+      let line = try balancer.log.waitForLine(containing: "web/\(dead) DOWN")
       #expect(line.contains("3/3 failed"))
     }
   }

@@ -106,6 +106,8 @@ extension EndToEnd {
         let (session, name) = try site.session()
         #expect(name == "a")
         balancer.askToEnd()
+        // Two signals of a kind that wait together are one.
+        try balancer.log.waitForLine(containing: "no longer accepting")
         balancer.askToEnd()
         _ = try balancer.waitForExit()
         session.close()

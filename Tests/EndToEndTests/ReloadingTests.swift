@@ -168,7 +168,7 @@ extension EndToEnd {
           pool: #""health": { "initial": "up", "interval": "1s", "fastInterval": "1s", "fall": 2, "rise": 2 }"#)
       }
       let balancer = try site.balancer(file(1))
-      try balancer.log.waitForLine(containing: "web/\(dead)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(dead) DOWN")
       var sessions = [try site.session()]
       while sessions.last?.backend != "full" { sessions.append(try site.session()) }
 
@@ -186,7 +186,7 @@ extension EndToEnd {
           [dead.json], pool: #""health": { "interval": "100ms" }"#, top: #""log": { "level": "\#(level)" }"#)
       }
       let balancer = try site.balancer(file("info"))
-      try balancer.log.waitForLine(containing: "web/\(dead)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(dead) DOWN")
       #expect(!balancer.log.all.contains { $0.contains(" debug ") })
       try balancer.reload(file("debug"))
       try balancer.log.waitForLine(containing: " debug ", "\(dead)")

@@ -58,22 +58,22 @@ extension EndToEnd {
         site.configuration(
           [backends[0].json, backends[1].json, backends[2].json(#""backup": true"#)],
           pool: #""health": { "interval": "100ms", "fall": 1, "rise": 1 }"#))
-      try balancer.log.waitForLine(containing: "\(backends[0].address)", "UP")
-      try balancer.log.waitForLine(containing: "\(backends[1].address)", "UP")
-      try balancer.log.waitForLine(containing: "\(backends[2].address)", "UP")
+      try balancer.log.waitForLine(containing: "web/\(backends[0].address) UP")
+      try balancer.log.waitForLine(containing: "web/\(backends[1].address) UP")
+      try balancer.log.waitForLine(containing: "web/\(backends[2].address) UP")
       #expect(try site.visits(6) == ["a", "b", "a", "b", "a", "b"])
 
       try backends[0].stopListening()
-      try balancer.log.waitForLine(containing: "\(backends[0].address)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(backends[0].address) DOWN")
       #expect(try site.visits(4) == ["b", "b", "b", "b"])
 
       try backends[1].stopListening()
-      try balancer.log.waitForLine(containing: "\(backends[1].address)", "DOWN")
+      try balancer.log.waitForLine(containing: "web/\(backends[1].address) DOWN")
       #expect(try site.visits(4) == ["c", "c", "c", "c"])
 
       let mark = balancer.log.mark
       try backends[0].listen()
-      try balancer.log.waitForLine(containing: "\(backends[0].address)", "UP", after: mark)
+      try balancer.log.waitForLine(containing: "web/\(backends[0].address) UP", after: mark)
       #expect(try site.visits(4) == ["a", "a", "a", "a"])
     }
 
