@@ -1,6 +1,5 @@
 import Balancing
 import Base
-import Glibc
 import Logging
 import Reactor
 

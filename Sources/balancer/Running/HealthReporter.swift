@@ -83,7 +83,8 @@ struct HealthReporter {
         closing.append(record.backend)
         let sessions = record.backend.sessions.load(ordering: .relaxed)
         logger.notice(
-          "\(BackendDetails(record.backend)) still DOWN: \(sessions) \(sessions == 1 ? "session" : "sessions") closed (onDown)")
+          "\(BackendDetails(record.backend)) still DOWN: \(sessions) \(sessions == 1 ? "session" : "sessions") closed (onDown)"
+        )
       }
       records[identifier] = record
     }

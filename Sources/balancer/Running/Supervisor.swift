@@ -131,7 +131,8 @@ struct Supervisor: ~Copyable {
   private static func unusedSockets(_ entrances: Entrances) -> [String] {
     entrances.unused.map { entry in
       let address = entry.address.map { "\($0)" } ?? "an unknown address"
-      return "the inherited socket on \(address) (\(entry.name ?? "without a name")) belongs to no listener; it is not used"
+      return
+        "the inherited socket on \(address) (\(entry.name ?? "without a name")) belongs to no listener; it is not used"
     }
   }
 
