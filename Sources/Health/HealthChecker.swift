@@ -14,6 +14,13 @@ public struct HealthTarget: Sendable {
   }
 }
 
+/// What a check has brought to light.
+public enum HealthReport: Sendable {
+  case changed(HealthTransition)
+  /// A failed check that changes nothing, yet or any more. Only reported where somebody reads it: at debug level.
+  case failed(ProbeFailure, health: BackendHealth, streak: Int, needed: Int)
+}
+
 /// The thread that checks all backends. It owns the verdicts' history (streaks, since when) and reports each change;
 /// what a change means for traffic and log is the receiver's business.
 public final class HealthChecker: Sendable {
@@ -25,13 +32,13 @@ public final class HealthChecker: Sendable {
   let mailbox: Mailbox<Message>
   let seed: UInt64
   let logger: Logger
-  let report: @Sendable (Backend, HealthTransition) -> Void
+  let report: @Sendable (Backend, HealthReport) -> Void
 
   /// - Parameters:
   ///   - seed: of the jitter.
-  ///   - report: called on the checker's thread with each change.
+  ///   - report: called on the checker's thread.
   public init(
-    seed: UInt64, logger: Logger, report: @escaping @Sendable (Backend, HealthTransition) -> Void
+    seed: UInt64, logger: Logger, report: @escaping @Sendable (Backend, HealthReport) -> Void
   ) throws(SystemError) {
     mailbox = try Mailbox()
     self.seed = seed

@@ -1,6 +1,5 @@
 import Balancing
 import Base
-import Glibc
 import Logging
 import Reactor
 
@@ -162,9 +161,13 @@ struct ProbeLoop: ~Copyable {
     let result: ProbeResult =
       if let cause { .failed(cause.failure(took: took)) } else { .passed(took: took) }
     if let transition = subject.pointee.tracker.handle(result, settings: subject.pointee.settings, now: end) {
-      checker.report(subject.pointee.backend, transition)
-    } else if case .failed(let failure) = result {
-      checker.logger.debug("check of \(subject.pointee.backend) failed: \(failure.cause); no change")
+      checker.report(subject.pointee.backend, .changed(transition))
+    } else if case .failed(let failure) = result, checker.logger.logLevel <= .debug {
+      let tracker = subject.pointee.tracker
+      checker.report(
+        subject.pointee.backend,
+        .failed(
+          failure, health: tracker.health, streak: tracker.streak, needed: tracker.needed(subject.pointee.settings)))
     }
     schedule(handle, subject, startedAt: startedAt)
   }
