@@ -7,7 +7,8 @@ public struct Instant: Comparable, Hashable, Sendable, BitwiseCopyable {
   @inlinable
   public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-  public static let zero = Instant(nanoseconds: 0)
+  @inlinable
+  public static var zero: Instant { Instant(nanoseconds: 0) }
 
   @inlinable
   public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }

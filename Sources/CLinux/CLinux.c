@@ -1,1 +1,28 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+int linux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
+  return accept4(fd, address, length, flags);
+}
+
+int linux_fcntl_get_flags(int fd) { return fcntl(fd, F_GETFL); }
+int linux_fcntl_set_flags(int fd, int flags) { return fcntl(fd, F_SETFL, flags); }
+int linux_fcntl_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+int linux_fcntl_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+int linux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+
+int linux_usable_processors(void) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+int linux_name_this_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
+
+const char *linux_errno_name(int number) { return strerrorname_np(number); }
+const char *linux_errno_text(int number) { return strerrordesc_np(number); }

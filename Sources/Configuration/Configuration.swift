@@ -10,6 +10,8 @@ public struct Configuration: Equatable, Sendable {
   public var log = LogConfiguration()
   public var limits = LimitsConfiguration()
   public var shutdown = ShutdownConfiguration()
+  /// Where the keys stand in the file; takes no part in comparing.
+  public var places = Places()
 
   public init() {}
 }
@@ -20,11 +22,35 @@ public enum WorkerCount: Equatable, Sendable {
   case fixed(Int)
 }
 
+extension Shape where Value == WorkerCount {
+  static var workers: Shape {
+    Shape<Int?>.integer(1...1024, or: "auto").map(
+      { $0.map(WorkerCount.fixed) ?? .automatic },
+      { workers in
+        switch workers {
+        case .automatic: nil
+        case .fixed(let count): count
+        }
+      })
+  }
+}
+
 public struct LimitsConfiguration: Equatable, Sendable {
   /// Open client connections at once; nil is what the descriptor limit allows.
   public var connections: Int?
 
   public init() {}
+
+  /// More than any machine carries today.
+  static let mostConnections = 100_000_000
+
+  static let shape = Shape<Self>.object(
+    Self(),
+    [
+      Field(
+        "connections", \.connections, .integer(1...mostConnections, or: "auto"),
+        "Client connections at once; more wait in the kernel's backlog. auto: what the limit of open files allows.")
+    ])
 }
 
 public struct ShutdownConfiguration: Equatable, Sendable {
@@ -32,4 +58,12 @@ public struct ShutdownConfiguration: Equatable, Sendable {
   public var drain: Duration = .seconds(30)
 
   public init() {}
+
+  static let shape = Shape<Self>.object(
+    Self(),
+    [
+      Field(
+        "drain", \.drain, .durationOrZero,
+        "How long SIGTERM waits for open sessions before it closes them; \"0s\" does not wait.")
+    ])
 }

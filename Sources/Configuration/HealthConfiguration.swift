@@ -20,4 +20,24 @@ public struct HealthConfiguration: Equatable, Sendable {
   public var initial = Initial.checking
 
   public init() {}
+
+  static let shape = Shape<Self>.object(
+    Self(), definition: "health",
+    [
+      Field("type", \.type, .word, "What a check does. tcp: it connects."),
+      Field("interval", \.interval, .duration, "From one check of a backend to the next, give or take 10 %."),
+      Field("timeout", \.timeout, .duration, "How long a check may take before it has failed."),
+      Field(
+        "fastInterval", \.fastInterval, .optional(.duration),
+        "The interval while a backend is between up and down. Default: a quarter of interval."),
+      Field(
+        "downInterval", \.downInterval, .optional(.duration),
+        "The interval while a backend is down. Default: interval."),
+      Field("fall", \.fall, .integer(1...1000), "Failed checks in a row after which a backend is down."),
+      Field("rise", \.rise, .integer(1...1000), "Passed checks in a row after which a backend is up again."),
+      Field(
+        "initial", \.initial, .word,
+        "What a backend is before its first check: up, down, or checking: not used until that check, which is sent at once and decides alone."
+      ),
+    ])
 }

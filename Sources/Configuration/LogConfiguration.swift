@@ -13,4 +13,14 @@ public struct LogConfiguration: Equatable, Sendable {
   public var file: String?
 
   public init() {}
+
+  static let shape = Shape<Self>.object(
+    Self(),
+    [
+      Field("level", \.level, .word, "The least important level that is logged."),
+      Field("format", \.format, .word, "text for people, json for programs: one object a line."),
+      Field(
+        "file", \.file, .optional(.file),
+        "The file to append to, relative to this file's folder; opened anew on SIGUSR1. Default: standard error."),
+    ])
 }

@@ -32,11 +32,76 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var onDown = SessionFate.keep
 
   public init() {}
+
+  /// The keys that `defaults` has as well.
+  static let inheritedFields: [Field<Self>] = [
+    Field("scheduler", \.scheduler, .word, "How a backend is picked for a new session."),
+    Field(
+      "health", \.health,
+      .either(
+        .words([("off", nil)], besides: "an object"), or: .optional(HealthConfiguration.shape),
+        "\"off\" or an object"),
+      "Active checks of the backends; \"off\": every backend counts as up."),
+    Field("timeouts", \.timeouts, Timeouts.shape, "How long things may take."),
+    Field(
+      "retries", \.retries, .integer(0...10),
+      "Further connects after a failed one, each to another backend while there is one."),
+  ]
+
+  static let settingsFields =
+    inheritedFields + [
+      Field(
+        "onDown", \.onDown, .sessionFate,
+        "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
+      )
+    ]
+
+  /// Everything but the backends.
+  static let settingsShape = Shape<Self>.object(Self(), settingsFields)
+
+  static let shape = Shape<Self>.object(
+    Self(), definition: "pool",
+    [
+      .required(
+        "backends", \.backends,
+        .array("backend", of: BackendConfiguration.shape, check: BackendConfiguration.checkNames),
+        "The servers of this pool: addresses, or objects that say more.")
+    ] + settingsFields)
+}
+
+extension PoolConfiguration.Timeouts {
+  static let shape = Shape<Self>.object(
+    Self(), definition: "poolTimeouts",
+    [
+      Field("connect", \.connect, .duration, "How long a backend may take to accept a connection."),
+      Field(
+        "server", \.server, .durationOrOff,
+        "Silence of the backend after which a session ends; \"off\" or \"0s\": never."),
+    ])
+}
+
+extension Shape where Value == PoolConfiguration.SessionFate {
+  /// `"keep"`, `"close"`, or `{ "close": "30s" }`.
+  static var sessionFate: Shape {
+    .either(
+      .words([("keep", .keep), ("close", .close(after: .zero))], besides: "an object"),
+      or: Shape<Duration>.object(
+        .zero, [.required("close", \.self, .durationOrZero, "The time that the sessions have left.")]
+      ).map(
+        { .close(after: $0) },
+        { fate in
+          switch fate {
+          case .keep: .zero
+          case .close(let delay): delay
+          }
+        }),
+      "\"keep\", \"close\" or an object")
+  }
 }
 
 public struct BackendConfiguration: Equatable, Sendable {
   public var address = Endpoint.any(port: 1)
-  /// The address as written, unless the file names it.
+  /// The address, unless the file names it.
   public var name = ""
   /// 0 is no new sessions.
   public var weight = 1
@@ -47,4 +112,56 @@ public struct BackendConfiguration: Equatable, Sendable {
   public var labels: [String: String] = [:]
 
   public init() {}
+
+  /// An address alone, or an object.
+  static let shape = Shape<Self>.either(
+    Shape<Endpoint>.backendAddress.map(Self.init(address:), \.address),
+    or: objectShape.map(\.named, { $0 }),
+    "an address such as \"127.0.0.1:8080\" or an object")
+
+  private init(address: Endpoint) {
+    self.address = address
+    name = address.description
+  }
+
+  private var named: Self {
+    var backend = self
+    if name.isEmpty { backend.name = address.description }
+    return backend
+  }
+
+  static let objectShape = Shape<Self>.object(
+    Self(), definition: "backend",
+    [
+      .required("address", \.address, .backendAddress, "host:port, [IPv6]:port or unix:/path."),
+      Field("name", \.name, .name, "What the log calls this backend. Default: its address."),
+      Field(
+        "weight", \.weight, .integer(0...256),
+        "Its share of the sessions in relation to the others' weights; 0: no new sessions."),
+      Field(
+        "connections", \.connections, .integer(0...LimitsConfiguration.mostConnections),
+        "Sessions at once; 0: no limit."),
+      Field("backup", \.backup, .boolean, "Used only when no other backend can be."),
+      Field(
+        "labels", \.labels, .texts(atMost: 64, longest: 256), "Texts by name that the log shows with this backend."),
+    ])
+
+  /// A backend is known by its pool and its name.
+  @Sendable
+  static func checkNames(_ backends: [(index: Int, json: JSONValue, value: Self)], _ reading: Reading) {
+    var first: [String: Location] = [:]
+    for (index, json, backend) in backends {
+      let given = json["name"]?.location
+      guard let earlier = first[backend.name] else {
+        first[backend.name] = given ?? json.location
+        continue
+      }
+      reading.inside(index) {
+        reading.fail(
+          at: given ?? json.location,
+          "a backend of this pool is named \(backend.name.quoted) already, at \(earlier.line):\(earlier.column)"
+            + (given == nil ? "; give one of them a \"name\"" : ""))
+      }
+    }
+  }
 }

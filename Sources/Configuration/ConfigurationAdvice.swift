@@ -1,0 +1,175 @@
+import Base
+
+/// What is allowed and yet is hardly meant: for `balancer check` and the start of the program.
+public struct ConfigurationAdvice: Sendable {
+  public struct Warning: Hashable, Sendable, CustomStringConvertible {
+    public let file: String
+    public let location: Location
+    /// Where in the document, such as `pools.web.health.timeout`.
+    public let path: String
+    public let message: String
+
+    /// `balancer.json:9:5: warning: pools.old: no listener uses this pool`
+    public var description: String {
+      "\(file):\(location.line):\(location.column): warning: \(path): \(message)"
+    }
+  }
+
+  /// In the order of the file.
+  public private(set) var warnings: [Warning] = []
+
+  private let configuration: Configuration
+
+  /// - Parameters:
+  ///   - workers: the worker threads that would run.
+  ///   - descriptors: how many files this process may have open.
+  public init(_ configuration: Configuration, workers: Int, descriptors: Int) {
+    self.configuration = configuration
+    checkConnections(workers: workers, descriptors: descriptors)
+    checkOverlappingAddresses()
+    checkUse()
+    for pool in configuration.pools {
+      checkBackends(pool)
+      checkLoop(pool)
+      checkHealth(pool)
+    }
+    // A pool that inherits a mistake is no second mistake.
+    var told = Set<Warning>()
+    warnings = warnings.enumerated().filter { told.insert($0.element).inserted }
+      .sorted { ($0.element.location, $0.offset) < ($1.element.location, $1.offset) }.map(\.element)
+  }
+
+  private mutating func warn(_ path: String, _ message: String) {
+    let places = configuration.places
+    warnings.append(
+      Warning(file: places.file, location: places.location(of: path), path: path, message: message))
+  }
+
+  // MARK: Limits
+
+  private mutating func checkConnections(workers: Int, descriptors: Int) {
+    let carried = DescriptorBudget.connectionsCarried(
+      byDescriptors: descriptors, for: configuration, workers: workers)
+    func shortage(_ connections: Int) -> String {
+      let needed = DescriptorBudget.descriptorsNeeded(
+        forConnections: connections, for: configuration, workers: workers)
+      return
+        "\(connections) need \(needed) open files, but this process may have \(descriptors), which carry \(carried):"
+        + " raise that limit (ulimit -n, LimitNOFILE= of systemd)"
+    }
+    if let connections = configuration.limits.connections, connections > carried {
+      warn("limits.connections", shortage(connections))
+    } else if carried == 0 {
+      warn("limits.connections", shortage(1))
+    }
+    for listener in configuration.listeners {
+      guard let connections = listener.connections else { continue }
+      let path = "listeners.\(listener.name).connections"
+      if let limit = configuration.limits.connections, connections > limit {
+        warn(path, "\(connections) is never reached: limits.connections is \(limit)")
+      } else if configuration.limits.connections == nil, connections > carried {
+        warn(path, shortage(connections))
+      }
+    }
+  }
+
+  // MARK: Listeners
+
+  /// A socket on all addresses and one on a single address of the same port.
+  private mutating func checkOverlappingAddresses() {
+    let bound = configuration.listeners.flatMap { listener in
+      listener.listen.compactMap { endpoint in endpoint.ipAddress.map { (listener.name, endpoint, $0.ip, $0.port) } }
+    }
+    for (name, endpoint, address, port) in bound where address != .anyIPv6 {
+      let wide = bound.first { other in
+        other.3 == port && other.2 != address
+          && (other.2 == .anyIPv6 || other.2 == .anyIPv4 && address.isIPv4)
+      }
+      if let wide, wide.0 != name {
+        warn(
+          "listeners.\(name).listen",
+          "\(endpoint) takes its connections away from \(wide.1) of the listener \(wide.0.quoted)")
+      }
+    }
+  }
+
+  private mutating func checkUse() {
+    let used = Set(configuration.listeners.map(\.pool))
+    for pool in configuration.pools where !used.contains(pool.name) {
+      warn("pools.\(pool.name)", "no listener uses this pool")
+    }
+  }
+
+  // MARK: Pools
+
+  private mutating func checkBackends(_ pool: PoolConfiguration) {
+    let path = "pools.\(pool.name).backends"
+    if pool.backends.allSatisfy({ $0.weight == 0 }) {
+      warn(path, "every backend has weight 0: no session will be served")
+    } else if pool.backends.allSatisfy(\.backup) {
+      warn(path, "every backend is a backup: they are used as if none were")
+    }
+    var first: [Endpoint: String] = [:]
+    for backend in pool.backends {
+      if let earlier = first[backend.address] {
+        warn(path, "\(earlier.quoted) and \(backend.name.quoted) have the same address, \(backend.address)")
+      } else {
+        first[backend.address] = backend.name
+      }
+    }
+  }
+
+  /// A backend that is one of the program's own listeners sends each session round and round.
+  private mutating func checkLoop(_ pool: PoolConfiguration) {
+    for listener in configuration.listeners where listener.pool == pool.name {
+      for backend in pool.backends {
+        if let endpoint = listener.listen.first(where: { $0.receives(from: backend.address) }) {
+          warn(
+            "pools.\(pool.name).backends",
+            "\(backend.name.quoted) is the listener \(listener.name.quoted) (\(endpoint)) itself: sessions would go round in circles"
+          )
+        }
+      }
+    }
+  }
+
+  private mutating func checkHealth(_ pool: PoolConfiguration) {
+    guard let health = pool.health else {
+      if pool.onDown != .keep {
+        warn("pools.\(pool.name).onDown", "without health checks no backend goes down")
+      }
+      return
+    }
+    /// Where the pool says it, or else where all pools do.
+    func path(_ keys: String...) -> String {
+      let places = configuration.places.locations
+      let own = keys.map { "pools.\(pool.name).health.\($0)" }
+      let inherited = keys.map { "defaults.health.\($0)" }
+      return (own + inherited).first { places[$0] != nil } ?? own[0]
+    }
+    if health.timeout > health.interval {
+      warn(
+        path("timeout", "interval"),
+        "a check may take \(health.timeout.text), longer than the interval of \(health.interval.text) to the next one")
+    }
+    if let fast = health.fastInterval, fast > health.interval {
+      warn(path("fastInterval", "interval"), "\(fast.text) is slower than the interval of \(health.interval.text)")
+    }
+  }
+}
+
+extension Endpoint {
+  /// The address that is bound, where it needs no look-up.
+  fileprivate var ipAddress: (ip: IPAddress, port: UInt16)? {
+    if case .ip(let address, let port) = socketAddress { (address, port) } else { nil }
+  }
+
+  /// A connection to `address` arrives at this listening address.
+  fileprivate func receives(from address: Endpoint) -> Bool {
+    if self == address { return true }
+    guard let here = ipAddress, let there = address.ipAddress, here.port == there.port, there.ip.isLoopback else {
+      return false
+    }
+    return here.ip == .anyIPv6 || here.ip == .anyIPv4 && there.ip.isIPv4
+  }
+}

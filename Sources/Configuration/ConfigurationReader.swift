@@ -1,0 +1,113 @@
+import Base
+
+extension Configuration {
+  /// Reads balancer.json.
+  ///
+  /// - Parameters:
+  ///   - bytes: the file's content, at most 16 MiB.
+  ///   - file: the file's name as errors tell it.
+  ///   - folder: the absolute path that relative paths in the file start from.
+  ///   - environment: the value of a variable, nil where it is not set.
+  /// - Throws: every mistake in the file in one go. After a syntax error it is the only one.
+  public static func read(
+    _ bytes: [UInt8], file: String, folder: String, environment: (String) -> String?
+  ) throws(ConfigurationErrors) -> Configuration {
+    let json: JSONValue
+    do {
+      json = try JSONParser.parse(bytes)
+    } catch {
+      throw ConfigurationErrors([
+        ConfigurationError(file: file, location: error.location, path: "", message: error.message)
+      ])
+    }
+    let (configuration, errors) = withoutActuallyEscaping(environment) { environment in
+      let reading = Reading(file: file, folder: folder, environment: environment)
+      return (Draft.read(json, reading), reading.errors)
+    }
+    guard errors.isEmpty, let configuration else {
+      throw ConfigurationErrors(
+        errors.enumerated().sorted { ($0.element.location, $0.offset) < ($1.element.location, $1.offset) }
+          .map(\.element))
+    }
+    return configuration
+  }
+}
+
+/// The document while it is read: the configuration, and what is only there to be inherited.
+struct Draft: Sendable {
+  var configuration = Configuration()
+  /// What every pool begins as.
+  var defaults = PoolConfiguration()
+
+  static let shape = Shape<Draft>.object(
+    Draft(),
+    [
+      .ignored("$schema", "The address of this schema, for editors; the program ignores it."),
+      Field(
+        "workers", \.configuration.workers, .workers,
+        "Worker threads. auto: as many as the processors this process may use (its affinity and its cgroup's quota)."),
+      Field(
+        "defaults", \.defaults, .object(PoolConfiguration(), PoolConfiguration.inheritedFields),
+        "What every pool takes over that does not say otherwise."),
+      .named(
+        "listeners", \.configuration.listeners, ListenerConfiguration.shape, name: \.name, noun: "listener",
+        "Where clients connect, by name."),
+      .named(
+        "pools", \.configuration.pools, PoolConfiguration.shape, name: \.name, noun: "pool",
+        startingFrom: { $0.defaults },
+        "Sets of backends, by name."),
+      Field("log", \.configuration.log, LogConfiguration.shape, "What is logged, how and where."),
+      Field("limits", \.configuration.limits, LimitsConfiguration.shape, "Limits of the whole process."),
+      Field("shutdown", \.configuration.shutdown, ShutdownConfiguration.shape, "How the program ends."),
+    ])
+
+  /// Reads the document and checks what only the whole of it tells. The result counts only where no error came up.
+  static func read(_ json: JSONValue, _ reading: Reading) -> Configuration? {
+    let draft = shape.read(json, nil, reading)
+    checkPoolReferences(json, reading)
+    checkListenAddresses(reading)
+    guard var configuration = draft?.configuration else { return nil }
+    configuration.places = Places(file: reading.file, locations: reading.places)
+    return configuration
+  }
+
+  private static func checkPoolReferences(_ json: JSONValue, _ reading: Reading) {
+    // A pool that is there but wrong is still there.
+    guard case .object(let pools) = json["pools"]?.kind else { return }
+    let names = Set(pools.map(\.key))
+    for reference in reading.poolReferences where !names.contains(reference.value) {
+      let near = Suggestions.nearest(to: reference.value, among: pools.map(\.key))
+      reading.fail(
+        at: reference.location, path: reference.path,
+        "no pool is named \(reference.value.quoted)" + (near.map { " (\(didYouMean($0)))" } ?? ""))
+    }
+  }
+
+  /// Two sockets that want the very same address. A listener on all addresses and one on a single address of the same
+  /// port get along: the kernel gives a connection to the more exact one.
+  private static func checkListenAddresses(_ reading: Reading) {
+    var first: [Endpoint: Reading.Mention<Endpoint>] = [:]
+    for mention in reading.listenAddresses.sorted(by: { $0.location < $1.location }) {
+      let identity = mention.value.listeningIdentity
+      if let earlier = first[identity] {
+        let place = "\(earlier.path) at \(earlier.location.line):\(earlier.location.column)"
+        let same = earlier.value == mention.value ? "" : " as \(earlier.value)"
+        reading.fail(
+          at: mention.location, path: mention.path, "\(mention.value) is taken already\(same), by \(place)")
+      } else {
+        first[identity] = mention
+      }
+    }
+  }
+}
+
+extension Endpoint {
+  /// Equal for two texts that name one socket.
+  fileprivate var listeningIdentity: Endpoint {
+    switch self {
+    case .any(let port): .ip(.anyIPv6, port: port)
+    case .name(let host, let port): .name(host.lowercased(), port: port)
+    case .ip, .unix: self
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import Base
+
+/// What a configuration would run, in a few lines: `balancer check` prints it.
+public struct ConfigurationSummary: Sendable, CustomStringConvertible {
+  public let lines: [String]
+
+  /// One a line, without a newline at the end.
+  public var description: String { lines.joined(separator: "\n") }
+
+  /// - Parameters:
+  ///   - workers: the worker threads that would run.
+  ///   - descriptors: how many files this process may have open.
+  public init(_ configuration: Configuration, workers: Int, descriptors: Int) {
+    var rows: [(String, String)] = []
+    rows.append(("workers", configuration.workers == .automatic ? "\(workers) (auto)" : "\(workers)"))
+    if let connections = configuration.limits.connections {
+      rows.append(("connections", "at most \(connections)"))
+    } else {
+      let carried = DescriptorBudget.connectionsCarried(
+        byDescriptors: descriptors, for: configuration, workers: workers)
+      rows.append(("connections", "at most \(carried) (auto: what \(descriptors) open files carry)"))
+    }
+    for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
+    for pool in configuration.pools {
+      let noun = pool.backends.count == 1 ? "backend" : "backends"
+      rows.append(("pool \(pool.name)", "\(pool.scheduler.rawValue), \(pool.backends.count) \(noun)"))
+      rows += pool.backends.map { ("", Self.text($0)) }
+      rows += Self.text(pool.health).map { ("", $0) }
+    }
+    let log = configuration.log
+    rows.append(("log", "\(log.level.rawValue) and above as \(log.format.rawValue) to \(log.file ?? "standard error")"))
+    let drain = configuration.shutdown.drain
+    rows.append(("shutdown", drain == .zero ? "at once" : "sessions have \(drain.text) to end"))
+
+    // A long name stands alone rather than pushing every other line to the right.
+    let width = min(24, rows.map(\.0.count).max() ?? 0)
+    lines = rows.map { title, text in
+      title + String(repeating: " ", count: max(0, width - title.count)) + "  " + text
+    }
+  }
+
+  private static func text(_ listener: ListenerConfiguration) -> String {
+    let addresses = listener.listen.map(\.description).joined(separator: ", ")
+    let limit = listener.connections.map { ", at most \($0) connections" } ?? ""
+    return "\(addresses) (\(listener.mode.rawValue)) → pool \(listener.pool)\(limit)"
+  }
+
+  private static func text(_ backend: BackendConfiguration) -> String {
+    let address = backend.address.description
+    var parts = [backend.name == address ? address : "\(backend.name) (\(address))"]
+    if backend.weight == 0 {
+      parts.append("weight 0: no new sessions")
+    } else if backend.weight != 1 {
+      parts.append("weight \(backend.weight)")
+    }
+    if backend.connections > 0 { parts.append("at most \(backend.connections) sessions") }
+    if backend.backup { parts.append("backup") }
+    return parts.joined(separator: ", ")
+  }
+
+  private static func text(_ health: HealthConfiguration?) -> [String] {
+    guard let health else { return ["no checks: every backend counts as up"] }
+    let worst = "fall \(health.fall) × interval \(health.interval.text) + timeout \(health.timeout.text)"
+    var lines = [
+      "\(health.type.rawValue) check every \(health.interval.text), timeout \(health.timeout.text)",
+      "a dead backend is noticed after \(health.worstTimeToNotice.text) at the latest (\(worst))",
+    ]
+    let refusing = health.worstTimeToNoticeRefusal
+    if refusing < health.worstTimeToNotice {
+      let fast = health.effectiveFastInterval.text
+      lines.append("one that refuses connections after \(refusing.text) (every \(fast) from the first failure on)")
+    }
+    return lines
+  }
+}
+
+extension HealthConfiguration {
+  /// The interval from the first failed check on, before the verdict.
+  public var effectiveFastInterval: Duration { fastInterval ?? interval / 4 }
+
+  /// From the death of a backend to the verdict, at worst: it dies right after a check it passed, and answers none of
+  /// the next.
+  public var worstTimeToNotice: Duration { interval * fall + timeout }
+
+  /// The same for a backend whose machine refuses connections: a check then fails at once.
+  public var worstTimeToNoticeRefusal: Duration { interval + effectiveFastInterval * (fall - 1) }
+}

@@ -1,0 +1,46 @@
+/// How many connections a limit of open files carries (RLIMIT_NOFILE, getrlimit(2)).
+///
+/// A session has two descriptors, the client's and the backend's. What the program needs besides is set aside, so that
+/// checks, reloads and logs go on when every session is taken.
+public enum DescriptorBudget {
+  public static let perSession = 2
+  /// Standard streams, log files, the configuration while it is read, name look-ups.
+  public static let process = 64
+  /// A worker's poller, its mailbox, and the pipes it splices with.
+  public static let perWorker = 32
+  /// A listener's address has a socket in each worker.
+  public static let perListenAddress = 1
+  /// A backend's check.
+  public static let perBackend = 1
+
+  /// What is set aside for everything that is no session.
+  public static func reserve(for configuration: Configuration, workers: Int) -> Int {
+    let addresses = configuration.listeners.reduce(0) { $0 + $1.listen.count }
+    let backends = configuration.pools.reduce(0) { $0 + $1.backends.count }
+    return process + workers * (perWorker + addresses * perListenAddress) + backends * perBackend
+  }
+
+  /// Client connections at once that `descriptors` open files carry. With `limits.connections` on `auto` this is the
+  /// limit that holds.
+  public static func connectionsCarried(
+    byDescriptors descriptors: Int, for configuration: Configuration, workers: Int
+  ) -> Int {
+    let reserve = reserve(for: configuration, workers: workers)
+    return descriptors > reserve ? (descriptors - reserve) / perSession : 0
+  }
+
+  /// The open files that so many connections need.
+  public static func descriptorsNeeded(
+    forConnections connections: Int, for configuration: Configuration, workers: Int
+  ) -> Int {
+    connections * perSession + reserve(for: configuration, workers: workers)
+  }
+}
+
+extension Configuration {
+  /// Client connections at once that the program lets in: `limits.connections`, as far as the open files carry it.
+  public func connectionLimit(workers: Int, descriptors: Int) -> Int {
+    let carried = DescriptorBudget.connectionsCarried(byDescriptors: descriptors, for: self, workers: workers)
+    return max(1, min(limits.connections ?? carried, carried))
+  }
+}

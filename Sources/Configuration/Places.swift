@@ -1,0 +1,26 @@
+/// Where things stand in the file, for warnings about values that are right by themselves.
+///
+/// A place is no part of what the file says: two configurations that differ only in their places are equal.
+public struct Places: Equatable, Sendable {
+  public var file: String
+  package var locations: [String: Location]
+
+  public init() { self.init(file: "balancer.json", locations: [:]) }
+
+  package init(file: String, locations: [String: Location]) {
+    self.file = file
+    self.locations = locations
+  }
+
+  public static func == (left: Places, right: Places) -> Bool { true }
+
+  /// The place of a key, such as `pools.web.health.timeout`, or of the nearest one around it that is in the file.
+  package func location(of path: String) -> Location {
+    var path = path[...]
+    while true {
+      if let location = locations[String(path)] { return location }
+      guard let dot = path.lastIndex(of: ".") else { return .start }
+      path = path[..<dot]
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/// What `Endpoint(parsing:)` takes, as a pattern (ECMA-262) for editors. A test holds the two against each other.
+enum AddressPattern {
+  /// Where a listener waits: with `:8080`, all addresses.
+  static let listen = "^(\(unix)|(\(host))?:\(port))$"
+  /// Where a backend is.
+  static let backend = "^(\(unix)|(\(host)):\(port))$"
+
+  private static let unix = "unix:[^\\u0000]{1,107}"
+  private static let port =
+    "0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+  private static let host = "\\[(\(ipv6))\\]|\(ipv4)|\(name)"
+
+  /// The last label of a name is no number: that would be a mistyped IPv4 address.
+  private static let name = "(?=[^:]{1,253}:)(\(label)\\.)*(?![0-9]+\\.?:)\(label)\\.?"
+  private static let label = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+  private static let octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+  private static let ipv4 = "\(octet)(\\.\(octet)){3}"
+
+  private static let group = "[0-9A-Fa-f]{1,4}"
+
+  /// RFC 4291, 2.2: eight groups, of which an IPv4 address may be the last two; one "::" stands for one group or more.
+  private static let ipv6: String = {
+    let whole = "(\(group):){6}(\(group):\(group)|\(ipv4))"
+    let shortened = (0...7).map { before in
+      let left = before == 0 ? "" : "\(group)(:\(group)){\(before - 1)}"
+      switch 7 - before {
+      case 0: return "\(left)::"
+      case 1: return "\(left)::(\(group))?"
+      case let after: return "\(left)::(\(group)(:\(group)){0,\(after - 1)}|(\(group):){0,\(after - 2)}\(ipv4))?"
+      }
+    }
+    return ([whole] + shortened).joined(separator: "|")
+  }()
+}

@@ -1,0 +1,83 @@
+import Base
+import CLinux
+import Glibc
+
+/// What a socket is ready for, or what has become of it (epoll_ctl(2)).
+public struct Readiness: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+
+  @inlinable
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  public static let readable = Readiness(rawValue: EPOLLIN.rawValue)
+  public static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
+  /// The peer will send no more; bytes may still wait.
+  public static let peerFinished = Readiness(rawValue: EPOLLRDHUP.rawValue)
+  /// Both directions are over.
+  public static let hungUp = Readiness(rawValue: EPOLLHUP.rawValue)
+  public static let error = Readiness(rawValue: EPOLLERR.rawValue)
+  /// The peer has sent urgent data (tcp(7)): a read stops short before it.
+  public static let urgent = Readiness(rawValue: EPOLLPRI.rawValue)
+  /// Report each change once, instead of a state again and again.
+  public static let edgeTriggered = Readiness(rawValue: EPOLLET.rawValue)
+  /// Of several pollers that watch one open file, wake one.
+  public static let exclusive = Readiness(rawValue: EPOLLEXCLUSIVE.rawValue)
+
+  /// How a session's sockets are watched: registered once, never changed.
+  public static let everyEdge: Readiness = [.readable, .writable, .peerFinished, .urgent, .edgeTriggered]
+}
+
+/// Waits for many descriptors at once (epoll(7)).
+///
+/// What it reports is the word that was given with the descriptor: a handle, never a pointer or a bare number, so a
+/// late event of something gone finds nothing.
+public struct Poller: ~Copyable {
+  private let epoll: Descriptor
+  @usableFromInline let events: UnsafeMutablePointer<epoll_event>
+  @usableFromInline let capacity: Int
+
+  /// - Parameter capacity: events taken from the kernel at once.
+  public init(capacity: Int = 512) throws(SystemError) {
+    let number = epoll_create1(Int32(EPOLL_CLOEXEC))
+    if number < 0 { throw .last("epoll_create1") }
+    epoll = Descriptor(adopting: number)
+    self.capacity = capacity
+    events = .allocate(capacity: capacity)
+  }
+
+  deinit { events.deallocate() }
+
+  public func add(_ descriptor: Int32, _ readiness: Readiness, token: UInt64) throws(SystemError) {
+    var event = epoll_event(events: readiness.rawValue, data: epoll_data(u64: token))
+    if epoll_ctl(epoll.number, EPOLL_CTL_ADD, descriptor, &event) != 0 { throw .last("epoll_ctl") }
+  }
+
+  /// Stops watching. Closing a descriptor that has no duplicate does that as well.
+  public func remove(_ descriptor: Int32) {
+    var event = epoll_event()
+    _ = epoll_ctl(epoll.number, EPOLL_CTL_DEL, descriptor, &event)
+  }
+
+  /// Sleeps until something happens, or until `timeout` milliseconds have passed (-1: without end).
+  /// - Returns: how many events `event(at:)` now holds.
+  public func wait(timeout: Int32) -> Int {
+    // A signal is no event: the loop comes back here anyway.
+    max(0, Int(epoll_wait(epoll.number, events, Int32(capacity), timeout)))
+  }
+
+  @inlinable
+  @inline(__always)
+  public func event(at index: Int) -> (token: UInt64, readiness: Readiness) {
+    let event = events + index
+    return (event.pointee.data.u64, Readiness(rawValue: event.pointee.events))
+  }
+}
+
+extension Poller {
+  /// The `timeout` for `wait` that ends no earlier than `deadline`.
+  public static func timeout(until deadline: Instant?, now: Instant) -> Int32 {
+    guard let deadline else { return -1 }
+    if deadline <= now { return 0 }
+    return Int32(clamping: (deadline.nanoseconds - now.nanoseconds + 999_999) / 1_000_000)
+  }
+}

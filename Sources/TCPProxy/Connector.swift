@@ -1,0 +1,185 @@
+import Balancing
+import Base
+import Logging
+import Reactor
+
+/// From an accepted client to a connected backend: picking, connecting, trying another.
+extension Worker {
+  /// How soon a session tries again that found no descriptor left.
+  private static var descriptorRetryNanoseconds: UInt64 { 50_000_000 }
+
+  /// Picks a backend and starts to connect; goes on to the next while connects fail at once.
+  mutating func connect(_ handle: Handle) {
+    while let session = sessions.pointer(to: handle) {
+      let service = session.pointee.service
+      let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
+      switch service.pool.pick(avoiding: avoided) {
+      case .backend(let backend, _):
+        session.pointee.backend = backend
+        if case .unix = backend.address { session.pointee.toClient.thorough = true }
+        switch Connecting.to(backend.address) {
+        case .connected(let server):
+          if watch(server, handle, session) { established(handle, session, []) }
+          return
+        case .underway(let server):
+          if watch(server, handle, session) { startConnectTimer(handle, session) }
+          return
+        case .failed(let error):
+          if error.isExhaustion {
+            waitForDescriptor(handle, session, error)
+            return
+          }
+          if !countFailure(handle, session, "\(error)") { return }
+        }
+      case .wait:
+        wait(handle, session, until: session.pointee.waitEnd)
+        return
+      case .none(let reason):
+        group.incidents.add(.noBackend, service.pool.name, cause: "\(reason)")
+        end(handle, reset: false)
+        return
+      }
+    }
+  }
+
+  private mutating func watch(
+    _ server: consuming Descriptor, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>
+  ) -> Bool {
+    let socket = server.number
+    session.pointee.server = server
+    do throws(SystemError) {
+      try poller.add(socket, .everyEdge, token: Token(.server, handle).rawValue)
+      return true
+    } catch {
+      group.incidents.add(.failed, session.pointee.service.listener, cause: "watching a backend failed: \(error)")
+      end(handle, reset: true)
+      return false
+    }
+  }
+
+  private mutating func startConnectTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    leaveWaiting(handle, session)
+    session.pointee.phase = .connecting
+    session.pointee.lastActive = now
+    let deadline = Instant(nanoseconds: now.nanoseconds &+ session.pointee.service.connectNanoseconds)
+    session.pointee.timer = timers.schedule(Token(.client, handle), at: deadline)
+  }
+
+  private mutating func leaveWaiting(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    if session.pointee.phase == .waiting, !waiting.isEmpty { waiting.remove(handle) }
+    timers.cancel(session.pointee.timer)
+    session.pointee.timer = .none
+  }
+
+  /// The backend has answered: bytes may flow.
+  mutating func established(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
+  ) {
+    let idle = session.pointee.service.idleNanoseconds
+    if session.pointee.phase == .waiting {
+      leaveWaiting(handle, session)
+    } else if idle != 0, idle < session.pointee.service.connectNanoseconds {
+      // Otherwise the connect timer fires first and is set again from there: most sessions end before it.
+      timers.cancel(session.pointee.timer)
+      session.pointee.timer = .none
+    }
+    session.pointee.phase = .relaying
+    session.pointee.backend?.sessionsTotal.add(1, ordering: .relaxed)
+    session.pointee.lastActive = now
+    if session.pointee.timer == .none, idle != 0 {
+      session.pointee.timer = timers.schedule(
+        Token(.client, handle), at: Instant(nanoseconds: now.nanoseconds &+ idle))
+    }
+    if session.pointee.failures > 0 { tried[handle] = nil }
+    let early = session.pointee.early
+    if !early.isEmpty {
+      clientEvent(handle, early)
+      guard sessions.pointer(to: handle) != nil else { return }
+    }
+    if !readiness.isDisjoint(with: [.readable, .peerFinished]) { serverEvent(handle, readiness) }
+  }
+
+  /// An event of a backend's socket while the connect is under way.
+  mutating func connectEvent(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
+  ) {
+    if !readiness.isDisjoint(with: [.error, .hungUp]) {
+      let error = SocketIO.takeError(of: session.pointee.server.number, "connect")
+      connectFailed(handle, session, error.map { "\($0)" } ?? "closed while connecting")
+    } else if readiness.contains(.writable) {
+      established(handle, session, readiness)
+    }
+  }
+
+  /// A connect that was under way has failed: the next backend, if the retries allow it.
+  mutating func connectFailed(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ cause: String) {
+    session.pointee.server.close()
+    if countFailure(handle, session, cause) { connect(handle) }
+  }
+
+  /// - Returns: whether another try is left; otherwise the session is over.
+  private mutating func countFailure(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ cause: String
+  ) -> Bool {
+    leaveWaiting(handle, session)
+    session.pointee.phase = .connecting
+    guard let backend = session.pointee.backend else { return false }
+    let service = session.pointee.service
+    session.pointee.backend = nil
+    backend.connectFailures.add(1, ordering: .relaxed)
+    service.pool.release(backend)
+    session.pointee.failures += 1
+    let failures = Int(session.pointee.failures)
+    tried[handle, default: []].append(backend)
+    if failures > service.retries {
+      group.incidents.add(
+        .connectsFailed, service.pool.name,
+        cause: "\(failures) of \(failures) connects failed, the last to \(backend.name): \(cause)")
+      end(handle, reset: false)
+      return false
+    }
+    group.logger.debug("connect to \(backend) failed: \(cause); retry \(failures) of \(service.retries)")
+    return true
+  }
+
+  // MARK: Waiting
+
+  private mutating func wait(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, until end: Instant) {
+    session.pointee.phase = .waiting
+    waiting.insert(handle)
+    timers.cancel(session.pointee.timer)
+    session.pointee.timer = timers.schedule(Token(.client, handle), at: end)
+  }
+
+  /// The client is kept: descriptors come back as soon as any session ends.
+  private mutating func waitForDescriptor(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ error: SystemError
+  ) {
+    if let backend = session.pointee.backend {
+      session.pointee.backend = nil
+      session.pointee.service.pool.release(backend)
+    }
+    descriptorsExhausted(error)
+    let retry = Instant(nanoseconds: now.nanoseconds &+ Self.descriptorRetryNanoseconds)
+    wait(handle, session, until: min(retry, session.pointee.waitEnd))
+  }
+
+  mutating func waitingTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    if now < session.pointee.waitEnd {
+      connect(handle)
+    } else {
+      group.incidents.add(
+        .noBackend, session.pointee.service.pool.name, cause: "no backend could be used within the time to wait for one"
+      )
+      end(handle, reset: false)
+    }
+  }
+
+  /// The pool has other eligible backends than before: all who wait for it try again.
+  mutating func retryWaiting(for pool: Pool) {
+    for handle in waiting.sorted(by: { $0.slot < $1.slot })
+    where sessions.pointer(to: handle)?.pointee.service.pool === pool {
+      connect(handle)
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import Synchronization
+
+/// Things that go wrong for single sessions and may do so a hundred thousand times a second. They are counted here;
+/// the control thread turns them into one line the first time and one a second, with a count, from then on.
+public final class Incidents: Sendable {
+  public enum Kind: Hashable, Sendable, CaseIterable {
+    /// A client was closed because its pool had no eligible backend.
+    case noBackend
+    /// A client was closed because every connect that its retries allowed has failed.
+    case connectsFailed
+    /// Accepting stopped because descriptors or memory ran out.
+    case exhausted
+    /// A listener, or the program, is at its limit of connections.
+    case atLimit
+    /// A socket could not be set up.
+    case failed
+  }
+
+  /// What happened to `subject` (a pool or a listener), how often since it was last taken, and the last cause.
+  public struct Entry: Equatable, Sendable {
+    public let kind: Kind
+    public let subject: String
+    public var count: Int
+    public var cause: String
+  }
+
+  private let entries = Mutex<[Entry]>([])
+  private let onFirst: @Sendable () -> Void
+
+  /// - Parameter onFirst: called, on the thread that saw it, when something is counted while nothing was.
+  public init(onFirst: @escaping @Sendable () -> Void) { self.onFirst = onFirst }
+
+  /// Counts one more. There are never more entries than kinds times listeners and pools, so the list stays short.
+  public func add(_ kind: Kind, _ subject: String, cause: @autoclosure () -> String) {
+    let first = entries.withLock { entries in
+      if let index = entries.firstIndex(where: { $0.kind == kind && $0.subject == subject }) {
+        entries[index].count += 1
+        // The text is made a few times, not for each of a hundred thousand.
+        if entries[index].count & (entries[index].count - 1) == 0 { entries[index].cause = cause() }
+        return false
+      }
+      entries.append(Entry(kind: kind, subject: subject, count: 1, cause: cause()))
+      return entries.count == 1
+    }
+    if first { onFirst() }
+  }
+
+  /// Everything counted since the last call, in the order in which it first happened.
+  public func take() -> [Entry] {
+    entries.withLock { entries in
+      let taken = entries
+      entries = []
+      return taken
+    }
+  }
+}

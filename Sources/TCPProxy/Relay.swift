@@ -1,0 +1,235 @@
+import Base
+import Reactor
+
+/// Moving bytes between a client and a backend.
+///
+/// Both sockets are watched edge-triggered from the start and never again touched in the poller. A read that comes
+/// back short has emptied the socket, so the next edge will tell of more; what the destination does not take at once
+/// is kept in the flow's spill, and the source is left alone until it is through. Direct code, because it is measured.
+extension Worker {
+  /// Reads of one flow in one turn, so that a fast one does not starve the rest.
+  private static var readsPerTurn: Int { 4 }
+
+  mutating func clientEvent(_ handle: Handle, _ readiness: Readiness) {
+    guard let session = sessions.pointer(to: handle) else { return }
+    guard session.pointee.phase == .relaying else {
+      session.pointee.early.formUnion(readiness)
+      // Nobody is left to serve.
+      if !readiness.isDisjoint(with: [.error, .hungUp]) { end(handle, reset: true) }
+      return
+    }
+    session.pointee.toServer.notice(readiness)
+    if !readiness.isDisjoint(with: .reading) {
+      guard pumpToServer(handle, session) else { return }
+    }
+    if readiness.contains(.writable), session.pointee.toClient.spill.isHolding {
+      guard pumpToClient(handle, session) else { return }
+    }
+    // No read will meet this error: the client had sent its end before, or the backend is too slow to ask for more.
+    if readiness.contains(.error), session.pointee.toServer.ended || session.pointee.toServer.spill.isHolding {
+      end(handle, reset: true)
+    }
+  }
+
+  mutating func serverEvent(_ handle: Handle, _ readiness: Readiness) {
+    guard let session = sessions.pointer(to: handle) else { return }
+    guard session.pointee.phase == .relaying else {
+      connectEvent(handle, session, readiness)
+      return
+    }
+    session.pointee.toClient.notice(readiness)
+    if !readiness.isDisjoint(with: .reading) {
+      guard pumpToClient(handle, session) else { return }
+    }
+    if readiness.contains(.writable), session.pointee.toServer.spill.isHolding {
+      guard pumpToServer(handle, session) else { return }
+    }
+    if readiness.contains(.error), session.pointee.toClient.ended || session.pointee.toClient.spill.isHolding {
+      end(handle, reset: true)
+    }
+  }
+
+  mutating func continueUnfinished() {
+    let tokens = unfinished
+    unfinished.removeAll(keepingCapacity: true)
+    for token in tokens {
+      guard let session = sessions.pointer(to: token.handle) else { continue }
+      if token.subject == .client {
+        _ = pumpToServer(token.handle, session)
+      } else {
+        _ = pumpToClient(token.handle, session)
+      }
+    }
+  }
+
+  /// - Returns: whether the session still is.
+  @inline(__always)
+  private mutating func pumpToServer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
+    let outcome = pump(
+      &session.pointee.toServer, from: session.pointee.client.number, to: session.pointee.server.number)
+    return settle(outcome, handle, session, from: .client)
+  }
+
+  @inline(__always)
+  private mutating func pumpToClient(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
+    let outcome = pump(
+      &session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
+    return settle(outcome, handle, session, from: .server)
+  }
+
+  enum Outcome {
+    /// Nothing came.
+    case idle
+    /// Bytes moved, and the rest is for a later edge.
+    case moved
+    /// Bytes moved, and more may be there: go on in the next turn.
+    case unfinished
+    /// The source has sent its end.
+    case ended
+    case sourceFailed
+    case destinationFailed
+  }
+
+  /// Moves what can be moved now in one direction.
+  @inline(__always)
+  private func pump(_ flow: inout Flow, from source: Int32, to destination: Int32) -> Outcome {
+    if flow.ended { return .idle }
+    if flow.spill.isHolding {
+      let rest = flow.spill.remaining
+      switch SocketIO.send(destination, from: rest.baseAddress.unsafelyUnwrapped, count: rest.count, more: false) {
+      case .bytes(let sent):
+        flow.bytes &+= sent
+        flow.spill.drop(sent)
+        if flow.spill.isHolding { return .moved }
+      case .blocked, .ended: return .idle
+      case .failed: return .destinationFailed
+      }
+    }
+    var reads = Self.readsPerTurn
+    while true {
+      let wanted = Int(flow.readSize)
+      switch SocketIO.receive(source, into: buffer, count: wanted) {
+      case .bytes(let received):
+        let isShort = received < wanted && !flow.thorough
+        let isLast = isShort && flow.sourceFinished
+        var sent = 0
+        // The end follows at once, so it can travel in the same packet.
+        switch SocketIO.send(destination, from: buffer, count: received, more: isLast) {
+        case .bytes(let count): sent = count
+        case .blocked, .ended: break
+        case .failed: return .destinationFailed
+        }
+        flow.bytes &+= sent
+        flow.adapt(read: received, taken: sent)
+        if sent < received {
+          flow.spill.hold(buffer + sent, count: received - sent)
+          return .moved
+        }
+        if isLast { return .ended }
+        if isShort { return .moved }
+        reads -= 1
+        if reads == 0 { return .unfinished }
+      case .ended: return .ended
+      case .blocked: return reads == Self.readsPerTurn ? .idle : .moved
+      case .failed: return .sourceFailed
+      }
+    }
+  }
+
+  /// Draws the conclusions from what a flow did.
+  /// - Returns: whether the session still is.
+  @inline(__always)
+  private mutating func settle(
+    _ outcome: Outcome, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, from source: Token.Subject
+  ) -> Bool {
+    switch outcome {
+    case .moved:
+      session.pointee.lastActive = now
+      return true
+    case .idle: return true
+    case .unfinished:
+      session.pointee.lastActive = now
+      unfinished.append(Token(source, handle))
+      return true
+    case .ended:
+      session.pointee.lastActive = now
+      return sourceEnded(handle, session, source)
+    case .sourceFailed:
+      end(handle, reset: true)
+      return false
+    case .destinationFailed: return destinationFailed(handle, session, source)
+    }
+  }
+
+  /// Passes the end of one direction on; the session ends with the second.
+  private mutating func sourceEnded(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ source: Token.Subject
+  ) -> Bool {
+    let other: Int32
+    let isLast: Bool
+    if source == .client {
+      session.pointee.toServer.ended = true
+      other = session.pointee.server.number
+      isLast = session.pointee.toClient.ended
+    } else {
+      session.pointee.toClient.ended = true
+      other = session.pointee.client.number
+      isLast = session.pointee.toServer.ended
+    }
+    if isLast || session.pointee.broken {
+      // Closing says all that a shutdown would, for one system call less.
+      end(handle, reset: session.pointee.broken)
+      return false
+    }
+    SocketIO.finish(other)
+    return true
+  }
+
+  /// A side no longer takes bytes. What it sent before that still belongs to the other side, so it is read to its end
+  /// first; then the other side learns of it by a reset.
+  private mutating func destinationFailed(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ source: Token.Subject
+  ) -> Bool {
+    if session.pointee.broken {
+      end(handle, reset: true)
+      return false
+    }
+    session.pointee.broken = true
+    let opposite: Outcome
+    let isStuck: Bool
+    if source == .client {
+      session.pointee.toServer.ended = true
+      session.pointee.toClient.thorough = true
+      opposite = pump(
+        &session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
+      isStuck = session.pointee.toClient.spill.isHolding
+    } else {
+      session.pointee.toClient.ended = true
+      session.pointee.toServer.thorough = true
+      opposite = pump(
+        &session.pointee.toServer, from: session.pointee.client.number, to: session.pointee.server.number)
+      isStuck = session.pointee.toServer.spill.isHolding
+    }
+    if opposite == .unfinished {
+      unfinished.append(Token(source == .client ? .server : .client, handle))
+      return true
+    }
+    if isStuck, opposite == .moved || opposite == .idle { return true }
+    end(handle, reset: true)
+    return false
+  }
+}
+
+extension Flow {
+  /// Takes in what the poller says of the source.
+  @inline(__always)
+  fileprivate mutating func notice(_ readiness: Readiness) {
+    if readiness.contains(.peerFinished) { sourceFinished = true }
+    if !readiness.isDisjoint(with: [.error, .urgent]) { thorough = true }
+  }
+}
+
+extension Readiness {
+  /// Worth a read.
+  fileprivate static let reading: Readiness = [.readable, .peerFinished, .hungUp, .error]
+}

@@ -1,0 +1,163 @@
+import Balancing
+import Base
+import Logging
+import Reactor
+
+/// A thread and its event loop: accepts clients, connects them to backends and relays their bytes.
+///
+/// It shares nothing with other workers but immutable services, the pools and counters, and it never blocks. It lives
+/// on the stack of its thread as a value: nothing on the data path counts references or checks for exclusive access.
+struct Worker: ~Copyable {
+  let index: Int
+  let group: WorkerGroup
+  let poller: Poller
+  var timers: TimerWheel<Token>
+  var sessions = Slab<TCPSession>()
+  var entrances = Slab<Entrance>(chunkSize: 8)
+  /// All reads go through this one buffer: a session at rest owns none.
+  let buffer = UnsafeMutableRawPointer.allocate(byteCount: Int(Flow.largestReadSize), alignment: 4096)
+  /// The clock as of the last wake-up.
+  var now: Instant
+  /// Flows that had more to move than one turn allows: they go on in the next.
+  var unfinished: [Token] = []
+  /// The backends that each session has tried in vain: only sessions in trouble are in here.
+  var tried: [Handle: [Backend]] = [:]
+  /// Sessions without a backend.
+  var waiting: Set<Handle> = []
+  /// Until when accepting pauses because descriptors have run out.
+  var exhaustedUntil: Instant?
+  var isDraining = false
+  var isStopped = false
+
+  init(index: Int, group: WorkerGroup) throws(SystemError) {
+    let poller = try Poller()
+    try poller.add(group.mailboxes[index].descriptor, .readable, token: Token.worker.rawValue)
+    let now = Clock.recent
+    self.init(index: index, group: group, poller: poller, now: now)
+  }
+
+  private init(index: Int, group: WorkerGroup, poller: consuming Poller, now: Instant) {
+    self.index = index
+    self.group = group
+    self.poller = poller
+    self.now = now
+    timers = TimerWheel(now: now)
+  }
+
+  deinit { buffer.deallocate() }
+
+  mutating func run() {
+    while !isStopped {
+      let timeout = unfinished.isEmpty ? Poller.timeout(until: timers.nextDeadline, now: now) : 0
+      let count = poller.wait(timeout: timeout)
+      now = Clock.recent
+      for index in 0..<count {
+        let (word, readiness) = poller.event(at: index)
+        let token = Token(rawValue: word)
+        switch token.subject {
+        case .client: clientEvent(token.handle, readiness)
+        case .server: serverEvent(token.handle, readiness)
+        case .listener: accept(at: token.handle)
+        case .worker: readMailbox()
+        }
+      }
+      if !unfinished.isEmpty { continueUnfinished() }
+      while let token = timers.popExpired(now: now) {
+        if token.subject == .worker { resumeAccepting() } else { sessionTimer(token.handle) }
+      }
+    }
+    for handle in sessions.handles { end(handle, reset: true) }
+  }
+
+  // MARK: Messages
+
+  private mutating func readMailbox() {
+    for message in group.mailboxes[index].take() {
+      switch message {
+      case .adopt(let client, let service, let address, let port):
+        begin(Descriptor(adopting: client), service, address, port)
+      case .open(let key, let socket, let service, let exclusive):
+        openEntrance(Entrance(key: key, socket: socket, service: service, exclusive: exclusive))
+      case .replace(let key, let service): replaceService(key, service)
+      case .close(let key): closeEntrances { $0 == key }
+      case .resumeAccepting: resumeAccepting()
+      case .poolChanged(let pool): retryWaiting(for: pool)
+      case .closeSessions(let backend): endSessions(of: backend)
+      case .drain:
+        isDraining = true
+        closeEntrances { _ in true }
+        if sessions.count == 0 { group.onDrained() }
+      case .stop: isStopped = true
+      }
+    }
+  }
+
+  private mutating func endSessions(of backend: Backend) {
+    for handle in sessions.handles where sessions.pointer(to: handle)?.pointee.backend === backend {
+      end(handle, reset: true)
+    }
+  }
+
+  // MARK: Sessions
+
+  /// Takes charge of an accepted client that `Admission` has let in.
+  mutating func begin(_ client: consuming Descriptor, _ service: Service, _ address: IPAddress?, _ port: UInt16) {
+    let socket = client.number
+    service.counters.sessionsTotal.add(1, ordering: .relaxed)
+    let handle = sessions.insert(
+      TCPSession(service: service, client: client, address: address, port: port, now: now))
+    do throws(SystemError) {
+      try poller.add(socket, .everyEdge, token: Token(.client, handle).rawValue)
+    } catch {
+      group.incidents.add(.failed, service.listener, cause: "watching a client failed: \(error)")
+      end(handle, reset: true)
+      return
+    }
+    connect(handle)
+  }
+
+  /// Ends a session: its sockets are closed, its places given back.
+  /// - Parameter reset: tell the peers by a reset that this is no orderly end.
+  mutating func end(_ handle: Handle, reset: Bool) {
+    guard let session = sessions.remove(handle) else { return }
+    if reset || session.holdsBytes {
+      SocketIO.resetOnClose(session.client.number)
+      if session.server.isOpen { SocketIO.resetOnClose(session.server.number) }
+    }
+    timers.cancel(session.timer)
+    if session.failures > 0 { tried[handle] = nil }
+    if session.phase == .waiting { waiting.remove(handle) }
+    if let backend = session.backend {
+      backend.bytesToBackend.add(session.toServer.bytes, ordering: .relaxed)
+      backend.bytesToClient.add(session.toClient.bytes, ordering: .relaxed)
+      session.service.pool.release(backend)
+    }
+    let service = session.service
+    // The descriptors are closed here, before a place is given to somebody who needs two.
+    _ = consume session
+    group.ended(on: index)
+    group.leave(service)
+    if isDraining, sessions.count == 0 { group.onDrained() }
+  }
+
+  private mutating func sessionTimer(_ handle: Handle) {
+    guard let session = sessions.pointer(to: handle) else { return }
+    session.pointee.timer = .none
+    switch session.pointee.phase {
+    case .waiting: waitingTimer(handle, session)
+    case .connecting: connectFailed(handle, session, "no answer within the connect timeout")
+    case .relaying:
+      // Activity only moves `lastActive`: the timer catches up with it here, not at each chunk of data.
+      let idle = session.pointee.service.idleNanoseconds
+      if idle == 0 { return }
+      let due = session.pointee.lastActive.nanoseconds &+ idle
+      if due <= now.nanoseconds {
+        group.logger.debug(
+          "\(session.pointee.clientName) closed: no byte moved within timeouts.client and timeouts.server")
+        end(handle, reset: false)
+      } else {
+        session.pointee.timer = timers.schedule(Token(.client, handle), at: Instant(nanoseconds: due))
+      }
+    }
+  }
+}

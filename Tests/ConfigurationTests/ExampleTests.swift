@@ -1,0 +1,184 @@
+import Configuration
+import Testing
+
+/// The files of the folder Examples, read by the program.
+@Suite struct ExampleTests {
+  /// What the bad examples see of an environment.
+  static let environment = ["EMPTY": "", "WORD": "web x", "NUMBER": "30"]
+
+  @Test func thereAreEnough() {
+    #expect(Example.good.count >= 8)
+    #expect(Example.bad.count >= 40)
+  }
+
+  @Test(arguments: Example.good) func aGoodFileIsRead(_ example: Example) {
+    #expect(errors(example.bytes) == [])
+  }
+
+  /// A bad file begins with the errors it has, one a line, as comments.
+  @Test(arguments: Example.bad) func aBadFileHasExactlyTheErrorsItSays(_ example: Example) {
+    let expected = example.text.split(separator: "\n").prefix { $0.hasPrefix("// balancer.json:") }
+      .map { String($0.dropFirst(3)) }
+    #expect(!expected.isEmpty)
+    #expect(errors(example.bytes, environment: Self.environment) == expected)
+  }
+
+  @Test(arguments: Example.good) func aDocumentWrittenBackMeansTheSame(_ example: Example) throws {
+    let plain = try JSONParser.parse(example.bytes).text
+    #expect(try read(plain) == read(example.bytes))
+    #expect(try JSONParser.parse(Array(plain.utf8)).text == plain)
+  }
+
+  @Test func everyKeyIsRead() throws {
+    let everything = try #require(Example.good.first { $0.name == "everything" })
+    let configuration = try read(everything.bytes)
+
+    var expected = Configuration()
+    expected.workers = .fixed(4)
+    var listener = ListenerConfiguration()
+    listener.name = "web"
+    listener.listen = try [
+      .any(port: 8080), .init(parsing: "[2001:db8::1]:8081"), .unix("/run/balancer/web.sock"),
+    ]
+    listener.pool = "web"
+    listener.connections = 10_000
+    listener.backlog = 512
+    listener.timeouts.client = .seconds(3600)
+    expected.listeners = [listener]
+
+    var pool = PoolConfiguration()
+    pool.name = "web"
+    var one = BackendConfiguration()
+    one.address = try .init(parsing: "127.0.0.1:9001")
+    one.name = "127.0.0.1:9001"
+    var two = BackendConfiguration()
+    two.address = try .init(parsing: "[::1]:9002")
+    two.name = "two"
+    two.weight = 3
+    two.connections = 100
+    two.backup = true
+    two.labels = ["zone": "a", "rack": "17"]
+    var three = BackendConfiguration()
+    three.address = .unix("/etc/balancer/run/three.sock")
+    three.name = "three"
+    three.weight = 0
+    pool.backends = [one, two, three]
+    pool.scheduler = .roundRobin
+    var health = HealthConfiguration()
+    health.interval = .seconds(5)
+    health.timeout = .milliseconds(250)
+    health.fastInterval = .milliseconds(750)
+    health.downInterval = .seconds(60)
+    health.fall = 2
+    health.rise = 5
+    health.initial = .down
+    pool.health = health
+    pool.timeouts.connect = .seconds(1)
+    pool.timeouts.server = .seconds(7 * 86_400)
+    pool.retries = 0
+    pool.onDown = .close(after: .seconds(30))
+    expected.pools = [pool]
+
+    expected.log.level = .debug
+    expected.log.format = .json
+    expected.log.file = "/etc/balancer/logs/balancer.log"
+    expected.limits.connections = 20_000
+    expected.shutdown.drain = .seconds(120)
+    #expect(configuration == expected)
+  }
+
+  @Test func poolsInheritWhatTheyDoNotSay() throws {
+    let example = try #require(Example.good.first { $0.name == "inheritance" })
+    let pools = try read(example.bytes).pools
+    #expect(pools.map(\.name) == ["says-nothing", "says-something", "unchecked"])
+
+    #expect(pools[0].health?.interval == .seconds(10))
+    #expect(pools[0].health?.fall == 5)
+    #expect(pools[0].timeouts.connect == .seconds(1))
+    #expect(pools[0].timeouts.server == .seconds(300))
+    #expect(pools[0].retries == 0)
+    #expect(pools[0].scheduler == .leastConnections)
+
+    // A given key overrides that key alone.
+    #expect(pools[1].health?.interval == .seconds(10))
+    #expect(pools[1].health?.fall == 2)
+    #expect(pools[1].health?.rise == 2)
+    #expect(pools[1].timeouts.connect == .seconds(1))
+    #expect(pools[1].timeouts.server == .seconds(60))
+    #expect(pools[1].retries == 4)
+
+    #expect(pools[2].health == nil)
+    #expect(pools[2].scheduler == .roundRobin)
+  }
+
+  @Test func inheritanceDoesNotDependOnTheOrderOfTheFile() throws {
+    let listeners = #""listeners": { "w": { "listen": ":1", "pool": "w" } }"#
+    let pools = #""pools": { "w": { "backends": ["h:1"], "health": { "rise": 7 } } }"#
+    let defaults = #""defaults": { "health": { "fall": 9 }, "retries": 5 }"#
+    let first = try read("{ \(defaults), \(listeners), \(pools) }")
+    let last = try read("{ \(pools), \(listeners), \(defaults) }")
+    #expect(first == last)
+    #expect(first.pools[0].retries == 5)
+    #expect(first.pools[0].health?.fall == 9)
+    #expect(first.pools[0].health?.rise == 7)
+  }
+
+  /// Checks that `defaults` switches off come back, with their own defaults, where a pool says more.
+  @Test func aPoolMaySwitchOnWhatTheDefaultsSwitchOff() throws {
+    let pools = try read(
+      """
+      {
+        "defaults": { "health": "off" },
+        "listeners": { "w": { "listen": ":1", "pool": "on" } },
+        "pools": { "off": { "backends": ["h:1"] }, "on": { "backends": ["h:1"], "health": { "fall": 4 } } }
+      }
+      """
+    ).pools
+    #expect(pools[0].health == nil)
+    #expect(pools[1].health?.fall == 4)
+    #expect(pools[1].health?.interval == .seconds(2))
+  }
+
+  @Test func theEnvironmentFillsValuesOfEveryKind() throws {
+    let example = try #require(Example.good.first { $0.name == "environment" })
+    let plain = try read(example.bytes)
+    #expect(plain.workers == .automatic)
+    #expect(plain.listeners[0].listen == [.any(port: 8080)])
+    #expect(plain.pools[0].backends[0].weight == 5)
+    #expect(!plain.pools[0].backends[0].backup)
+    #expect(plain.pools[0].backends[1].labels == ["literal": "${HOME}, $HOME and $$"])
+    #expect(plain.pools[0].timeouts.server == nil)
+
+    let filled = try read(
+      example.bytes,
+      environment: [
+        "WORKERS": "8", "PORT": "80", "HOST": "db.internal", "WEIGHT": "0", "BACKUP": "true",
+        "SCHEDULER": "round-robin", "CONNECT": "9", "SERVER": "1h",
+      ])
+    #expect(filled.workers == .fixed(8))
+    #expect(filled.listeners[0].listen == [.any(port: 80)])
+    #expect(filled.pools[0].backends[0].address == .name("db.internal", port: 9001))
+    #expect(filled.pools[0].backends[0].weight == 0)
+    #expect(filled.pools[0].backends[0].backup)
+    #expect(filled.pools[0].scheduler == .roundRobin)
+    #expect(filled.pools[0].timeouts.connect == .seconds(9))
+    #expect(filled.pools[0].timeouts.server == .seconds(3600))
+  }
+
+  @Test func numbersAndOffMeanWhatTheySay() throws {
+    let numbers = try read(try #require(Example.good.first { $0.name == "numbers" }).bytes)
+    #expect(numbers.workers == .fixed(1))
+    #expect(numbers.limits.connections == 1000)
+    #expect(numbers.listeners[0].backlog == 500)
+    #expect(numbers.listeners[0].connections == nil)
+    #expect(numbers.pools[0].backends[0].weight == 256)
+    #expect(numbers.pools[0].retries == 0)
+
+    let off = try read(try #require(Example.good.first { $0.name == "off" }).bytes)
+    #expect(off.shutdown.drain == .zero)
+    #expect(off.listeners[0].timeouts.client == nil)
+    #expect(off.pools.map(\.onDown) == [.keep, .close(after: .zero)])
+    #expect(off.pools[1].timeouts.server == nil)
+    #expect(off.pools[1].health == nil)
+  }
+}

@@ -1,0 +1,168 @@
+import Base
+import Configuration
+import Foundation
+import Testing
+
+/// The schema says what the program does, both ways.
+@Suite struct JSONSchemaTests {
+  /// Bad files whose mistake no schema can see: it would have to compare, to look something up, or to know the folder.
+  static let seenOnlyByTheProgram: Set = [
+    "address-unix-too-long-in-folder", "dangling-pool", "dangling-pool-case", "dangling-pool-far-from-any",
+    "duplicate-key", "duplicate-label", "duplicate-pool", "environment-not-set", "environment-wrong-value",
+    "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-address-in-one",
+    "same-listen-address-written-otherwise", "same-listen-socket",
+  ]
+
+  struct Case: CustomStringConvertible {
+    let name: String
+    let document: JSONValue
+    let isAccepted: Bool
+    var description: String { name }
+  }
+
+  /// Every example that is JSON at all.
+  static let cases: [Case] =
+    Example.good.map { Case(name: $0.name, document: try! JSONParser.parse($0.bytes), isAccepted: true) }
+    + Example.bad.compactMap { example in
+      guard let document = try? JSONParser.parse(example.bytes) else { return nil }
+      return Case(name: example.name, document: document, isAccepted: seenOnlyByTheProgram.contains(example.name))
+    } + [Case(name: "the project's own", document: try! JSONParser.parse(ownFile), isAccepted: true)]
+
+  static let ownFile = Array(try! Data(contentsOf: Example.root.appending(path: "balancer.json")))
+
+  @Test func theFileAtTheTopIsTheSchema() throws {
+    let file = try String(contentsOf: Example.root.appending(path: "balancer.schema.json"), encoding: .utf8)
+    #expect(JSONSchema.text == file, "run: swift run balancer schema > balancer.schema.json")
+    #expect(JSONSchema.text == JSONSchema.text)
+  }
+
+  @Test func theExamplesFareAlike() throws {
+    #expect(Self.cases.count > 80)
+    let validator = try SchemaValidator(JSONSchema.document)
+    for example in Self.cases {
+      #expect(try validator.accepts(example.document) == example.isAccepted, "\(example)")
+    }
+  }
+
+  /// The same with a validator that others wrote: Debian's python3-jsonschema.
+  @Test func theExamplesFareAlikeInAnotherValidator() throws {
+    let script = """
+      import json, sys
+      from jsonschema import Draft202012Validator
+      given = json.load(sys.stdin)
+      Draft202012Validator.check_schema(given["schema"])
+      validator = Draft202012Validator(given["schema"])
+      print(json.dumps([validator.is_valid(document) for document in given["documents"]]))
+      """
+    let input = JSONValue.object([
+      ("schema", JSONSchema.document), ("documents", .array(Self.cases.map(\.document))),
+    ]).text
+
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/python3")
+    process.arguments = ["-c", script]
+    let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
+    process.standardInput = stdin
+    process.standardOutput = stdout
+    process.standardError = stderr
+    try #require(throws: Never.self, "python3 is missing: apt-get install python3-jsonschema") { try process.run() }
+    try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+    try stdin.fileHandleForWriting.close()
+    let output = stdout.fileHandleForReading.readDataToEndOfFile()
+    let complaint = String(decoding: stderr.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    try #require(
+      process.terminationStatus == 0, "python3-jsonschema is missing or failed (apt-get install it): \(complaint)")
+
+    let verdicts = try #require(try JSONParser.parse(Array(output)).elements)
+    #expect(verdicts.count == Self.cases.count)
+    for (example, verdict) in zip(Self.cases, verdicts) {
+      #expect(verdict.text == "\(example.isAccepted)", "\(example)")
+    }
+  }
+
+  /// Every default that the schema names is one that the schema takes.
+  @Test func defaultsAreValid() throws {
+    let validator = try SchemaValidator(JSONSchema.document)
+    var defaults = 0
+    func visit(_ node: JSONValue) throws {
+      guard let members = node.members else {
+        for element in node.elements ?? [] { try visit(element) }
+        return
+      }
+      if let value = node["default"], node["description"] != nil {
+        let schema = node.adding("$defs", validator.schema["$defs"])
+        #expect(try SchemaValidator(schema).accepts(value), "\(node.text)")
+        defaults += 1
+      }
+      for member in members { try visit(member.value) }
+    }
+    try visit(validator.schema)
+    #expect(defaults >= 20)
+  }
+
+  /// Every key is explained.
+  @Test func keysHaveDescriptions() {
+    func visit(_ node: JSONValue) {
+      for key in node["properties"]?.members ?? [] {
+        #expect(key.value["description"]?.string?.isEmpty == false, "\(key.key)")
+      }
+      for member in node.members ?? [] { visit(member.value) }
+      for element in node.elements ?? [] { visit(element) }
+    }
+    visit(JSONSchema.document)
+  }
+
+  // MARK: Patterns
+
+  @Test func theAddressPatternsTakeWhatTheProgramTakes() throws {
+    let defs = try #require(JSONSchema.document["$defs"])
+    func validator(_ name: String) throws -> SchemaValidator {
+      try SchemaValidator(try #require(defs[name]).adding("$defs", defs))
+    }
+    let (listen, backend) = try (validator("listenAddress"), validator("backendAddress"))
+    func agree(_ text: String) throws {
+      let endpoint = try? Endpoint(parsing: text)
+      #expect(try listen.accepts(.string(text)) == (endpoint != nil), "\(text)")
+      var hasHost = endpoint != nil
+      if case .any = endpoint { hasHost = false }
+      #expect(try backend.accepts(.string(text)) == hasHost, "\(text)")
+    }
+    for text in [
+      "", ":", ":0", ":1", ":00080", ":65535", ":65536", ":99999", ":655350", ":+1", "a:1", "a.:1", ".:1", "a..b:1",
+      "1.2.3:1", "1.2.3.4:1", "1.2.3.4.:1", "1.2.3.4.5:1", "01.2.3.4:1", "256.1.1.1:1", "1a:1", "a1:1", "a.1:1",
+      "a.1b:1",
+      "-a:1", "a-:1", "a-b:1", "_a:1", "a_:1", "é:1", "a b:1", "[::]:1", "[]:1", "[:]:1", "[:::]:1", "[::1:1", "::1:1",
+      "[1:2:3:4:5:6:7:8]:1", "[1:2:3:4:5:6:7]:1", "[1::8]:1", "[1:2:3:4:5:6:7::]:1", "[::2:3:4:5:6:7:8]:1",
+      "[1::3:4:5:6:7:8]:1", "[1:2:3:4::5:6:7:8]:1", "[::1.2.3.4]:1", "[::ffff:1.2.3.4]:1", "[1:2:3:4:5:6:1.2.3.4]:1",
+      "[1:2:3:4:5:6:7:1.2.3.4]:1", "[1:2:3:4:5::1.2.3.4]:1", "[1.2.3.4]:1", "[1.2.3.4::]:1", "[1::1.2.3.4:5]:1",
+      "[12345::]:1", "[g::]:1", "unix:", "unix:a",
+      "unix:/" + String(repeating: "x", count: 106), "unix:/" + String(repeating: "x", count: 107), "unix:a\0",
+      String(repeating: "a", count: 63) + ":1", String(repeating: "a", count: 64) + ":1",
+      String(repeating: "a.", count: 126) + "a:1", String(repeating: "a.", count: 127) + ":1", "UNIX:/a",
+    ] { try agree(text) }
+
+    let seed: UInt64 = 0xADD2E55
+    var random = SeededGenerator(seed: seed)
+    let parts = [
+      "a", "1", "12", "255", "256", ".", ":", "::", "[", "]", "f0", "-", "_", "80", ":80", "]:80", "1.2.3.4",
+    ]
+    for _ in 0..<4000 {
+      let text = (0..<Int.random(in: 1...9, using: &random)).map { _ in parts.randomElement(using: &random)! }.joined()
+      try agree(text)
+    }
+  }
+
+  @Test func theDurationPatternsTakeWhatTheProgramTakes() throws {
+    let seed: UInt64 = 0xD06
+    var random = SeededGenerator(seed: seed)
+    let duration = try Regex(Duration.pattern)
+    let size = try Regex(ByteSize.pattern)
+    let parts = ["0", "1", "99", "12345", "ms", "s", "m", "h", "d", "KiB", "MiB", "GiB", "TiB", " ", "-", "."]
+    for _ in 0..<4000 {
+      let text = (0..<Int.random(in: 1...4, using: &random)).map { _ in parts.randomElement(using: &random)! }.joined()
+      #expect(text.contains(duration) == ((try? Duration(parsing: text)) != nil), "seed \(seed): \(text)")
+      #expect(text.contains(size) == ((try? ByteSize(parsing: text)) != nil), "seed \(seed): \(text)")
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import Base
+import Glibc
+import Testing
+
+@testable import Reactor
+
+@Suite(.serialized)
+struct ListeningSocketTests {
+  @Test(arguments: [IPAddress.loopbackIPv4, .loopbackIPv6])
+  func workersShareAnAddress(ip: IPAddress) throws {
+    let address = try freeAddress(ip)
+    let sockets = try ListeningSocket.open(address, count: 4, backlog: 128)
+    #expect(sockets.count == 4)
+    #expect(Set(sockets.map(\.number)).count == 4)
+  }
+
+  @Test
+  func anAddressThatSomebodySharesIsTakenAllTheSame() throws {
+    let address = try freeAddress()
+    let first = try ListeningSocket.open(address, count: 2, backlog: 16)
+    let failure = try #require(throws: ListeningSocket.Failure.self) {
+      try ListeningSocket.open(address, count: 2, backlog: 16)
+    }
+    #expect(failure.error.number == EADDRINUSE)
+    #expect(failure.description.hasPrefix("\(address) is taken by another socket (EADDRINUSE)"))
+    withExtendedLifetime(first) {}
+  }
+
+  @Test
+  func aStaleUnixSocketIsReplacedAndALiveOneIsNot() throws {
+    let path = "/tmp/balancer-\(getpid())-stale.sock"
+    let address = SocketAddress.unix(path)
+    do {
+      let abandoned = try ListeningSocket.open(address, count: 1, backlog: 16)
+      withExtendedLifetime(abandoned) {}
+    }
+    let live = try ListeningSocket.open(address, count: 3, backlog: 16)
+    #expect(live.count == 1)
+    let failure = try #require(throws: ListeningSocket.Failure.self) {
+      try ListeningSocket.open(address, count: 1, backlog: 16)
+    }
+    #expect(failure.error.number == EADDRINUSE)
+    ListeningSocket.removeFile(of: address)
+    #expect(access(path, F_OK) != 0)
+    withExtendedLifetime(live) {}
+  }
+
+  @Test
+  func aFileThatIsNoSocketIsLeftAlone() throws {
+    let path = "/tmp/balancer-\(getpid())-file.sock"
+    _ = try Descriptor.appending(to: path)
+    defer { unlink(path) }
+    #expect(throws: ListeningSocket.Failure.self) { try ListeningSocket.open(.unix(path), count: 1, backlog: 16) }
+    ListeningSocket.removeFile(of: .unix(path))
+    #expect(access(path, F_OK) == 0)
+  }
+
+  @Test
+  func anAddressOfAnotherMachineIsNamed() throws {
+    let failure = try #require(throws: ListeningSocket.Failure.self) {
+      try ListeningSocket.open(.ip(IPAddress(ipv4: 0xC000_0201), port: 8080), count: 1, backlog: 16)
+    }
+    #expect(failure.description == "this machine has no such address: 192.0.2.1:8080 (EADDRNOTAVAIL)")
+  }
+
+  @Test
+  func bothFamiliesReachTheAddressOfAll() throws {
+    guard case .ip(_, let port) = try freeAddress(.anyIPv6) else { return }
+    let sockets = try ListeningSocket.open(.ip(.anyIPv6, port: port), count: 1, backlog: 16)
+    for ip in [IPAddress.loopbackIPv4, .loopbackIPv6] {
+      let client = try connectingSocket(to: .ip(ip, port: port))
+      var wait = pollfd(fd: sockets[0].number, events: Int16(POLLIN), revents: 0)
+      #expect(poll(&wait, 1, 5000) == 1)
+      guard case .accepted(_, let peer, _) = Accepting.from(sockets[0].number) else {
+        Issue.record("no client from \(ip)")
+        continue
+      }
+      // An IPv4 client of a dual-stack socket is an IPv4 client.
+      #expect(peer == ip)
+      _ = consume client
+    }
+  }
+}

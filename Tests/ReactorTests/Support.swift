@@ -1,0 +1,41 @@
+import Base
+import Glibc
+
+@testable import Reactor
+
+/// A loopback address with a port that was free a moment ago.
+func freeAddress(_ ip: IPAddress = .loopbackIPv4) throws -> SocketAddress {
+  let sockets = try ListeningSocket.open(.ip(ip, port: 0), count: 1, backlog: 1)
+  var raw = RawAddress()
+  guard raw.withMutableSockaddr({ getsockname(sockets[0].number, $0, $1) }) == 0, let address = raw.address else {
+    throw SystemError.last("getsockname")
+  }
+  return address
+}
+
+/// The open descriptors of this process.
+func openDescriptors() -> Int {
+  guard let folder = opendir("/proc/self/fd") else { return -1 }
+  defer { closedir(folder) }
+  var count = 0
+  while readdir(folder) != nil { count += 1 }
+  return count
+}
+
+/// Accepts one client, waiting for it for five seconds at most.
+func acceptOne(_ listener: SharedDescriptor) throws -> Descriptor {
+  var wait = pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)
+  guard poll(&wait, 1, 5000) == 1, case .accepted(let client, _, _) = Accepting.from(listener.number) else {
+    throw SystemError("accept", ETIMEDOUT)
+  }
+  return client
+}
+
+/// A socket that is connected to `address`, or on its way there.
+func connectingSocket(to address: SocketAddress) throws -> Descriptor {
+  switch Connecting.to(address) {
+  case .connected(let descriptor): return descriptor
+  case .underway(let descriptor): return descriptor
+  case .failed(let error): throw error
+  }
+}

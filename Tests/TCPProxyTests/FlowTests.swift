@@ -1,0 +1,55 @@
+import Testing
+
+@testable import TCPProxy
+
+struct FlowTests {
+  private func readSize(_ flow: borrowing Flow) -> UInt32 { flow.readSize }
+
+  @Test
+  func readsGrowWhileTheyGoThrough() {
+    var flow = Flow()
+    #expect(readSize(flow) == 64 << 10)
+    flow.adapt(read: 64 << 10, taken: 64 << 10)
+    #expect(readSize(flow) == 128 << 10)
+    flow.adapt(read: 128 << 10, taken: 128 << 10)
+    flow.adapt(read: 256 << 10, taken: 256 << 10)
+    #expect(readSize(flow) == 256 << 10)
+    // A short read says nothing about the destination.
+    flow.adapt(read: 10, taken: 10)
+    #expect(readSize(flow) == 256 << 10)
+  }
+
+  @Test
+  func readsShrinkToWhatTheDestinationTakes() {
+    let cases: [(taken: Int, kibibytes: UInt32)] = [
+      (0, 16), (1, 16), (16_384, 16), (16_385, 32), (100_000, 128), (262_143, 256),
+    ]
+    for (taken, kibibytes) in cases {
+      var flow = Flow()
+      flow.readSize = Flow.largestReadSize
+      flow.adapt(read: 262_144, taken: taken)
+      let size = flow.readSize
+      #expect(size == kibibytes << 10)
+    }
+  }
+
+  @Test
+  func aSpillKeepsBytesInOrderAndFreesThem() {
+    var spill = Spill()
+    let bytes: [UInt8] = Array(0..<100)
+    bytes.withUnsafeBytes { spill.hold($0.baseAddress!, count: 100) }
+    var seen: [UInt8] = []
+    for part in [1, 49, 50] {
+      seen += spill.remaining.prefix(part)
+      spill.drop(part)
+    }
+    #expect(seen == bytes)
+    let isHolding = spill.isHolding
+    #expect(!isHolding)
+  }
+
+  @Test
+  func aSessionAtRestIsSmall() {
+    #expect(MemoryLayout<TCPSession>.size <= 256)
+  }
+}
