@@ -79,14 +79,15 @@ final class DemoBackends {
   }
 
   private static func answers(_ port: UInt16) -> Bool {
-    let socket: Descriptor
+    func isOpen(_ socket: borrowing Descriptor) -> Bool {
+      var wait = pollfd(fd: socket.number, events: Int16(POLLOUT), revents: 0)
+      return poll(&wait, 1, 100) == 1 && SocketIO.takeError(of: socket.number, "connect") == nil
+    }
     switch Connecting.to(.ip(.loopbackIPv4, port: port)) {
-    case .connected(let descriptor): socket = descriptor
-    case .underway(let descriptor): socket = descriptor
+    case .connected: return true
+    case .underway(let socket): return isOpen(socket)
     case .failed: return false
     }
-    var wait = pollfd(fd: socket.number, events: Int16(POLLOUT), revents: 0)
-    return poll(&wait, 1, 100) == 1 && SocketIO.takeError(of: socket.number, "connect") == nil
   }
 
   func stop() {
