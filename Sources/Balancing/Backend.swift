@@ -11,8 +11,8 @@ public final class Backend: Sendable {
   public let address: SocketAddress
   public let labels: [String: String]
 
-  /// Sessions open now, over all workers. Raised by `Pool.pick` under the pool's lock, lowered by whoever ends the
-  /// session.
+  /// Sessions open now, over all workers. Only `Pool.pick` and `Pool.release` change it, under the pool's lock; anyone
+  /// may read it.
   public let sessions = Atomic<Int>(0)
   /// Sessions since the start.
   public let sessionsTotal = Atomic<Int>(0)
@@ -22,11 +22,22 @@ public final class Backend: Sendable {
   public let bytesToBackend = Atomic<Int>(0)
   public let bytesToClient = Atomic<Int>(0)
 
+  /// Where its pool may find it among the members; guarded by the pool's lock.
+  let slot = Atomic<Int>(.max)
+
   public init(pool: String, name: String, address: SocketAddress, labels: [String: String] = [:]) {
     self.pool = pool
     self.name = name
     self.address = address
     self.labels = labels
+  }
+
+  /// - Returns: the sessions open after it.
+  @discardableResult
+  func countSession(_ difference: Int) -> Int {
+    let count = sessions.wrappingAdd(difference, ordering: .relaxed).newValue
+    assert(count >= 0, "a session was released twice")
+    return count
   }
 }
 

@@ -26,6 +26,7 @@ extension Endpoint {
     guard let colon = text.lastIndex(of: ":") else {
       throw Malformed("has no port: write host:port, for example 127.0.0.1:8080")
     }
+    if text.contains("://") { throw Malformed("is a URL: write host:port, for example 127.0.0.1:8080") }
     let host = text[..<colon]
     let portText = text[text.index(after: colon)...]
     if host.contains(":"), !host.hasPrefix("[") {

@@ -27,6 +27,9 @@ public struct IPAddress: Hashable, Sendable, BitwiseCopyable {
   public static let loopbackIPv4 = IPAddress(ipv4: 0x7F00_0001)
   public static let loopbackIPv6 = IPAddress(high: 0, low: 1)
 
+  /// `0000:0000:0000:0000:0000:ffff:255.255.255.255`.
+  private static let longestText = 45
+
   /// 127.0.0.0/8 and ::1.
   public var isLoopback: Bool {
     if let ipv4 { return ipv4 >> 24 == 127 }
@@ -37,6 +40,7 @@ public struct IPAddress: Hashable, Sendable, BitwiseCopyable {
 extension IPAddress: LosslessStringConvertible {
   /// Reads `192.0.2.1` or `2001:db8::1` (RFC 4291, 2.2). No zone, no brackets, no port.
   public init?(_ text: String) {
+    guard text.utf8.count <= Self.longestText else { return nil }
     if text.utf8.contains(UInt8(ascii: ":")) {
       guard let address = Self.parseIPv6(text) else { return nil }
       self = address
@@ -63,28 +67,29 @@ extension IPAddress: LosslessStringConvertible {
   private static func parseIPv6(_ text: String) -> IPAddress? {
     // At most one "::" stands for the missing groups.
     guard let gap = text.firstRange(of: "::") else {
-      guard let groups = parseGroups(text[...]), groups.count == 8 else { return nil }
+      guard let groups = parseGroups(text[...], mayEndInIPv4: true), groups.count == 8 else { return nil }
       return IPAddress(groups: groups)
     }
-    guard let before = parseGroups(text[..<gap.lowerBound]), let after = parseGroups(text[gap.upperBound...]),
-      before.count + after.count <= 7
+    guard let before = parseGroups(text[..<gap.lowerBound], mayEndInIPv4: false),
+      let after = parseGroups(text[gap.upperBound...], mayEndInIPv4: true), before.count + after.count <= 7
     else { return nil }
     let zeros = [UInt16](repeating: 0, count: 8 - before.count - after.count)
     return IPAddress(groups: before + zeros + after)
   }
 
-  /// Groups of up to four hexadecimal digits; the last may be an IPv4 address, which counts as two.
-  private static func parseGroups(_ text: Substring) -> [UInt16]? {
+  /// Groups of up to four hexadecimal digits; the last of the whole address may be an IPv4 address, which counts as two.
+  private static func parseGroups(_ text: Substring, mayEndInIPv4: Bool) -> [UInt16]? {
     if text.isEmpty { return [] }
     var groups: [UInt16] = []
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     for (index, part) in parts.enumerated() {
-      if index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
+      if mayEndInIPv4, index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
         guard let ipv4 = parseIPv4(part) else { return nil }
         groups.append(UInt16(ipv4 >> 16))
         groups.append(UInt16(ipv4 & 0xFFFF))
       } else {
-        guard (1...4).contains(part.utf8.count), part.utf8.first != UInt8(ascii: "+"),
+        // Digits alone: `UInt16` would also take a sign.
+        guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy(isHexadecimal),
           let group = UInt16(part, radix: 16)
         else { return nil }
         groups.append(group)
@@ -92,6 +97,10 @@ extension IPAddress: LosslessStringConvertible {
       if groups.count > 8 { return nil }
     }
     return groups
+  }
+
+  private static func isHexadecimal(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
   }
 
   private init(groups: [UInt16]) {

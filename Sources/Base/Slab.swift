@@ -2,13 +2,22 @@
 ///
 /// Elements live in chunks that never move, so a pointer from `pointer(to:)` stays valid until the element is
 /// removed. Slots are reused last-in first-out, which keeps the working set small. Never more than `maximumCount`.
+///
+/// A slot is a header and, right behind it, the element: finding one touches a single stretch of memory. Memory is
+/// touched only when a slot is used for the first time, and kept for reuse from then on.
 public struct Slab<Element: ~Copyable>: ~Copyable {
-  /// A slot: its generation is odd while it is taken.
   @usableFromInline
-  struct Slot: ~Copyable {
+  struct Header: BitwiseCopyable {
+    /// Odd while the slot is taken.
     @usableFromInline var generation: UInt32
     /// The next free slot while this one is free.
     @usableFromInline var nextFree: UInt32
+
+    @inlinable
+    init(generation: UInt32, nextFree: UInt32) {
+      self.generation = generation
+      self.nextFree = nextFree
+    }
   }
 
   /// Slots in the low 30 bits of a word leave two for a tag beside them.
@@ -16,89 +25,101 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
 
   @usableFromInline static var none: UInt32 { .max }
   @usableFromInline let chunkShift: UInt32
-  @usableFromInline var chunks: UnsafeMutablePointer<Chunk>
+  @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutableRawPointer>
   @usableFromInline var chunkCount = 0
   @usableFromInline var chunkCapacity = 8
   @usableFromInline var firstFree = UInt32.max
-  @usableFromInline var slotCount = 0
-  public private(set) var count = 0
+  /// Slots that were ever taken; what lies behind them has never been touched.
+  @usableFromInline var usedSlots = 0
+  @usableFromInline var takenSlots = 0
 
-  @usableFromInline
-  struct Chunk: BitwiseCopyable {
-    @usableFromInline let elements: UnsafeMutableRawPointer
-    @usableFromInline let slots: UnsafeMutableRawPointer
-  }
-
-  /// - Parameter chunkSize: elements allocated at a time; rounded up to a power of two.
+  /// - Parameter chunkSize: elements allocated at a time; rounded up to a power of two, at most 65,536.
   public init(chunkSize: Int = 256) {
     var shift: UInt32 = 0
-    while 1 << shift < chunkSize { shift += 1 }
+    while shift < 16, 1 << shift < chunkSize { shift += 1 }
     chunkShift = shift
     chunks = .allocate(capacity: chunkCapacity)
   }
 
   deinit {
-    for slot in 0..<slotCount where slotPointer(UInt32(slot)).pointee.generation & 1 == 1 {
-      _ = elementPointer(UInt32(slot)).deinitialize(count: 1)
+    for slot in 0..<UInt32(usedSlots) where header(slot).pointee.generation & 1 == 1 {
+      element(slot).deinitialize(count: 1)
     }
-    for index in 0..<chunkCount {
-      chunks[index].elements.deallocate()
-      chunks[index].slots.deallocate()
-    }
+    for index in 0..<chunkCount { chunks[index].deallocate() }
     chunks.deallocate()
   }
 
+  /// Elements that are there now.
+  @inlinable
+  public var count: Int { takenSlots }
+
   @inlinable
   @inline(__always)
-  func elementPointer(_ slot: UInt32) -> UnsafeMutablePointer<Element> {
-    let chunk = chunks[Int(slot >> chunkShift)].elements.assumingMemoryBound(to: Element.self)
-    return chunk + Int(slot & (1 << chunkShift - 1))
+  static var slotAlignment: Int { max(MemoryLayout<Header>.stride, MemoryLayout<Element>.alignment) }
+
+  @inlinable
+  @inline(__always)
+  static var slotStride: Int {
+    let size = slotAlignment + MemoryLayout<Element>.size
+    return (size + slotAlignment - 1) / slotAlignment * slotAlignment
   }
 
   @inlinable
   @inline(__always)
-  func slotPointer(_ slot: UInt32) -> UnsafeMutablePointer<Slot> {
-    let chunk = chunks[Int(slot >> chunkShift)].slots.assumingMemoryBound(to: Slot.self)
-    return chunk + Int(slot & (1 << chunkShift - 1))
+  func slotAddress(_ slot: UInt32) -> UnsafeMutableRawPointer {
+    chunks[Int(slot >> chunkShift)] + Int(slot & ((1 << chunkShift) - 1)) &* Self.slotStride
+  }
+
+  @inlinable
+  @inline(__always)
+  func header(_ slot: UInt32) -> UnsafeMutablePointer<Header> {
+    slotAddress(slot).assumingMemoryBound(to: Header.self)
+  }
+
+  @inlinable
+  @inline(__always)
+  func element(_ slot: UInt32) -> UnsafeMutablePointer<Element> {
+    (slotAddress(slot) + Self.slotAlignment).assumingMemoryBound(to: Element.self)
   }
 
   /// The element that `handle` names, or nil when it is gone. Valid until it is removed.
   @inlinable
   @inline(__always)
   public func pointer(to handle: Handle) -> UnsafeMutablePointer<Element>? {
-    guard Int(handle.slot) < slotCount, slotPointer(handle.slot).pointee.generation == handle.generation,
-      handle.generation & 1 == 1
+    guard Int(handle.slot) < usedSlots, handle.generation & 1 == 1,
+      header(handle.slot).pointee.generation == handle.generation
     else { return nil }
-    return elementPointer(handle.slot)
+    return element(handle.slot)
   }
 
   /// Adds an element and names it.
+  @inlinable
   public mutating func insert(_ element: consuming Element) -> Handle {
-    if firstFree == Self.none { grow() }
-    let slot = firstFree
-    let header = slotPointer(slot)
-    firstFree = header.pointee.nextFree
+    let slot = takeSlot()
+    let header = header(slot)
     header.pointee.generation &+= 1
-    elementPointer(slot).initialize(to: element)
-    count += 1
+    self.element(slot).initialize(to: element)
+    takenSlots &+= 1
     return Handle(slot: slot, generation: header.pointee.generation)
   }
 
   /// Takes an element out; nil when the handle names nothing any more.
+  @inlinable
   public mutating func remove(_ handle: Handle) -> Element? {
-    guard pointer(to: handle) != nil else { return nil }
-    let header = slotPointer(handle.slot)
+    guard let element = pointer(to: handle) else { return nil }
+    let header = header(handle.slot)
     header.pointee.generation &+= 1
     header.pointee.nextFree = firstFree
     firstFree = handle.slot
-    count -= 1
-    return elementPointer(handle.slot).move()
+    takenSlots &-= 1
+    return element.move()
   }
 
-  /// Calls `body` with each element, in the order of the slots. `body` may remove the element it is given, no other.
+  /// Calls `body` with each element, in the order of the slots. `body` must leave the slab alone: to remove on the
+  /// way, go through `handles`.
   public func forEachHandle(_ body: (Handle) -> Void) {
-    for slot in 0..<UInt32(slotCount) {
-      let generation = slotPointer(slot).pointee.generation
+    for slot in 0..<UInt32(usedSlots) {
+      let generation = header(slot).pointee.generation
       if generation & 1 == 1 { body(Handle(slot: slot, generation: generation)) }
     }
   }
@@ -111,24 +132,34 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     return all
   }
 
-  private mutating func grow() {
-    precondition(slotCount + 1 << chunkShift <= Self.maximumCount, "a slab is bounded by its owner's limits")
+  @inlinable
+  @inline(__always)
+  mutating func takeSlot() -> UInt32 {
+    if firstFree != Self.none {
+      let slot = firstFree
+      firstFree = header(slot).pointee.nextFree
+      return slot
+    }
+    if usedSlots == chunkCount &<< Int(chunkShift) { grow() }
+    let slot = UInt32(truncatingIfNeeded: usedSlots)
+    usedSlots &+= 1
+    header(slot).initialize(to: Header(generation: 0, nextFree: Self.none))
+    return slot
+  }
+
+  @usableFromInline
+  mutating func grow() {
+    precondition((chunkCount + 1) << Int(chunkShift) <= Self.maximumCount, "a slab is bounded by its owner's limits")
     if chunkCount == chunkCapacity {
-      let larger = UnsafeMutablePointer<Chunk>.allocate(capacity: chunkCapacity * 2)
-      larger.update(from: chunks, count: chunkCount)
+      let larger = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: chunkCapacity * 2)
+      larger.moveInitialize(from: chunks, count: chunkCount)
       chunks.deallocate()
       chunks = larger
       chunkCapacity *= 2
     }
-    let size = 1 << Int(chunkShift)
-    let elements = UnsafeMutablePointer<Element>.allocate(capacity: size)
-    let slots = UnsafeMutablePointer<Slot>.allocate(capacity: size)
-    chunks[chunkCount] = Chunk(elements: UnsafeMutableRawPointer(elements), slots: UnsafeMutableRawPointer(slots))
+    let chunk = UnsafeMutableRawPointer.allocate(
+      byteCount: Self.slotStride << Int(chunkShift), alignment: Self.slotAlignment)
+    (chunks + chunkCount).initialize(to: chunk)
     chunkCount += 1
-    for offset in (0..<size).reversed() {
-      (slots + offset).initialize(to: Slot(generation: 0, nextFree: firstFree))
-      firstFree = UInt32(slotCount + offset)
-    }
-    slotCount += size
   }
 }

@@ -1,0 +1,133 @@
+import Synchronization
+
+/// A named set of backends, and who of them gets the next session.
+///
+/// One lock for each pool guards the scheduler and the counts of sessions. That is a choice: it is taken twice in the
+/// life of a session and never for a chunk of data, and it makes turns exact over all workers and limits exact at all
+/// times. Nothing is allocated and nobody is called out to while it is held, save in `apply`.
+public final class Pool: Sendable {
+  public let name: String
+  private let state: Mutex<State>
+
+  /// - Parameter initialHealth: what a backend is before its first result. Must not call the pool.
+  public init(
+    name: String, scheduler: SchedulerKind, members: [Member], initialHealth: (Backend) -> BackendHealth
+  ) {
+    self.name = name
+    var initial = State(kind: scheduler)
+    initial.apply(scheduler: scheduler, members: members, initialHealth: initialHealth)
+    state = Mutex(initial)
+  }
+
+  /// Takes the members of a new configuration. Of backends that stay (the same objects) the health and the sessions
+  /// live on, and with the same kind of scheduler their turns as well. A backend that is named twice counts once.
+  /// - Parameter initialHealth: asked for each new backend. Must not call the pool.
+  public func apply(scheduler: SchedulerKind, members: [Member], initialHealth: (Backend) -> BackendHealth) {
+    state.withLock { $0.apply(scheduler: scheduler, members: members, initialHealth: initialHealth) }
+  }
+
+  /// Takes the verdict of a check; does nothing for a backend that is no member any more.
+  /// - Returns: how the pool stands after it.
+  @discardableResult
+  public func setHealth(_ health: BackendHealth, of backend: Backend) -> PoolStanding {
+    state.withLock { state in
+      for tier in state.tiers.indices { state.tiers[tier].setHealth(health, of: backend) }
+      return state.standing
+    }
+  }
+
+  /// Nil when the backend is no member.
+  public func health(of backend: Backend) -> BackendHealth? {
+    state.withLock { $0.health(of: backend) }
+  }
+
+  public var standing: PoolStanding { state.withLock { $0.standing } }
+
+  /// Chooses a backend for a session and counts the session on it, never above the backend's `connections`.
+  /// - Parameter tried: backends that failed this session; avoided while another is eligible.
+  public func pick(avoiding tried: [Backend] = [], for request: PickRequest = PickRequest()) -> Pick {
+    state.withLock { $0.pick(avoiding: tried, for: request) }
+  }
+
+  /// Takes a session off the backend that `pick` gave it, member or not. Exactly once for each pick.
+  public func release(_ backend: Backend) {
+    state.withLock { state in
+      for tier in state.tiers.indices {
+        if let slot = state.tiers[tier].slot(of: backend) { return state.tiers[tier].count(-1, at: slot) }
+      }
+      backend.countSession(-1)
+    }
+  }
+}
+
+extension Pool {
+  private struct State {
+    private(set) var kind: SchedulerKind
+    /// The ordinary members, then the backups.
+    var tiers: InlineArray<2, Tier>
+
+    init(kind: SchedulerKind) {
+      self.kind = kind
+      tiers = InlineArray { _ in Tier(scheduler: kind.makeScheduler()) }
+    }
+
+    mutating func apply(scheduler: SchedulerKind, members: [Member], initialHealth: (Backend) -> BackendHealth) {
+      var states: [[BackendState]] = [[], []]
+      var former: [[Int?]] = [[], []]
+      var named: Set<ObjectIdentifier> = []
+      for member in members where named.insert(ObjectIdentifier(member.backend)).inserted {
+        let tier = member.backup ? 1 : 0
+        states[tier].append(
+          BackendState(member, health: health(of: member.backend) ?? initialHealth(member.backend)))
+        former[tier].append(tiers[tier].slot(of: member.backend))
+      }
+      for tier in tiers.indices {
+        tiers[tier].reset(
+          members: states[tier], former: former[tier], scheduler: scheduler == kind ? nil : scheduler.makeScheduler())
+      }
+      kind = scheduler
+    }
+
+    func health(of backend: Backend) -> BackendHealth? {
+      for tier in tiers.indices {
+        if let slot = tiers[tier].slot(of: backend) { return tiers[tier].members[slot].health }
+      }
+      return nil
+    }
+
+    var tally: Tally { tiers[0].tally + tiers[1].tally }
+
+    var standing: PoolStanding {
+      let tally = self.tally
+      let weight = tiers[0].weight + tiers[1].weight
+      let eligibleWeight = tiers[0].eligibleWeight + tiers[1].eligibleWeight
+      return PoolStanding(
+        eligible: tally[.eligible], up: tally[.eligible] + tally[.full], total: tally.total,
+        weightShare: weight == 0 ? 0 : Double(eligibleWeight) / Double(weight))
+    }
+
+    /// First those that the session has not tried, backups last; then those it has tried.
+    mutating func pick(avoiding tried: [Backend], for request: PickRequest) -> Pick {
+      for tier in tiers.indices {
+        if let pick = pick(from: tier, avoiding: tried, isTriedAgain: false, for: request) { return pick }
+      }
+      if !tried.isEmpty {
+        for tier in tiers.indices {
+          if let pick = pick(from: tier, avoiding: [], isTriedAgain: true, for: request) { return pick }
+        }
+      }
+      let tally = self.tally
+      return tally[.checking] > 0 && tally[.full] == 0 ? .wait : .none(Unavailability(tally))
+    }
+
+    private mutating func pick(
+      from tier: Int, avoiding tried: [Backend], isTriedAgain: Bool, for request: PickRequest
+    ) -> Pick? {
+      guard let slot = tiers[tier].choose(avoiding: tried, for: request) else { return nil }
+      tiers[tier].count(1, at: slot)
+      return .backend(
+        tiers[tier].members[slot].backend,
+        PickReason(scheduler: kind, isBackup: tier == 1, isTriedAgain: isTriedAgain))
+    }
+  }
+}
