@@ -1,7 +1,7 @@
 /// Addresses in the text of a protocol: read and written in place, without a String.
 extension IPAddress {
-  /// The longest text of an address: `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255` (INET6_ADDRSTRLEN - 1).
-  public static let longestText = 45
+  /// Bytes of the longest text of an address: `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255` (INET6_ADDRSTRLEN - 1).
+  public static let textCapacity = 45
 
   /// Reads either kind of text.
   public init?(text: UnsafeRawBufferPointer) {
@@ -111,11 +111,11 @@ extension IPAddress {
 
   /// Writes the canonical text (RFC 5952) to the start of `buffer`.
   /// - Parameters:
-  ///   - buffer: at least `longestText` bytes.
+  ///   - buffer: at least `textCapacity` bytes.
   ///   - mapped: IPv4 as IPv6, `::ffff:192.0.2.1`.
   /// - Returns: how many bytes were written.
   public func writeText(to buffer: UnsafeMutableRawBufferPointer, mapped: Bool = false) -> Int {
-    precondition(buffer.count >= Self.longestText)
+    precondition(buffer.count >= Self.textCapacity)
     var count = 0
     func put(_ byte: UInt8) {
       buffer[count] = byte

@@ -7,7 +7,7 @@ import Testing
   }
 
   private func write(_ address: IPAddress, mapped: Bool = false) -> String {
-    withUnsafeTemporaryAllocation(byteCount: IPAddress.longestText, alignment: 1) { buffer in
+    withUnsafeTemporaryAllocation(byteCount: IPAddress.textCapacity, alignment: 1) { buffer in
       let count = address.writeText(to: buffer, mapped: mapped)
       return String(decoding: buffer[..<count], as: UTF8.self)
     }
