@@ -45,14 +45,19 @@ let package = Package(
       ]),
 
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Base"]),
+    .testTarget(
+      name: "ConfigurationTests", dependencies: ["Configuration", "Base"], exclude: ["Examples"]),
     .testTarget(name: "BalancingTests", dependencies: ["Balancing", "Base"]),
     .testTarget(
       name: "TelemetryTests",
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
     .testTarget(name: "TCPProxyTests", dependencies: ["TCPProxy", "Balancing", "Reactor", "Base"]),
-    .testTarget(name: "HealthTests", dependencies: ["Health", "Balancing", "Reactor", "Base"]),
+    .testTarget(
+      name: "HealthTests",
+      dependencies: [
+        "Health", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
+      ]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],
   swiftLanguageModes: [.v6]

@@ -102,7 +102,8 @@ extension Pool {
       let weight = tiers[0].weight + tiers[1].weight
       let eligibleWeight = tiers[0].eligibleWeight + tiers[1].eligibleWeight
       return PoolStanding(
-        eligible: tally[.eligible], up: tally[.eligible] + tally[.full], total: tally.total,
+        eligible: tally[.eligible], up: tally[.eligible] + tally[.full], checking: tally[.checking],
+        total: tally.total,
         weightShare: weight == 0 ? 0 : Double(eligibleWeight) / Double(weight))
     }
 

@@ -51,7 +51,7 @@ public struct ProbeFailure: Equatable, Sendable {
     case "ECONNRESET": "connection reset by the backend"
     case "ECONNABORTED": "connection aborted"
     case "EPIPE": "connection closed by the backend"
-    case "ETIMEDOUT": "the kernel's own connection timeout"
+    case "ETIMEDOUT": "connection timed out in the kernel"
     case "EHOSTUNREACH": "no route to host"
     case "EHOSTDOWN": "host is down"
     case "ENETUNREACH": "network unreachable"

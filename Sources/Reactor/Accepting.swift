@@ -17,7 +17,7 @@ public enum Accepting: ~Copyable {
   public static func from(_ listener: Int32) -> Accepting {
     var raw = RawAddress()
     let number = uninterrupted {
-      raw.withMutableSockaddr { linux_accept4(listener, $0, $1, SOCK_NONBLOCK_CLOEXEC) }
+      raw.withMutableSockaddr { linux_accept4(listener, $0, $1, nonBlockingCloseOnExec) }
     }
     if number >= 0 {
       let peer = raw.ipAddress

@@ -11,7 +11,7 @@ public enum Connecting: ~Copyable {
   case failed(SystemError)
 
   public static func to(_ address: SocketAddress) -> Connecting {
-    let number = socket(address.family, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_CLOEXEC, 0)
+    let number = socket(address.family, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
     if number < 0 { return .failed(.last("socket")) }
     let descriptor = Descriptor(adopting: number)
     // A relay writes whole chunks: waiting for more (Nagle) would only delay them.
@@ -24,7 +24,7 @@ public enum Connecting: ~Copyable {
   }
 }
 
-let SOCK_NONBLOCK_CLOEXEC = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+let nonBlockingCloseOnExec = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
 
 /// Sets an integer option. A kernel that refuses one of these goes on without it, so nothing is reported.
 func setOption(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {

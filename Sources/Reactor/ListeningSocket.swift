@@ -43,7 +43,7 @@ public enum ListeningSocket {
   private static func openIP(
     _ address: SocketAddress, sharing: Bool, _ backlog: Int
   ) throws(SystemError) -> Descriptor {
-    let number = socket(address.family, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_CLOEXEC, 0)
+    let number = socket(address.family, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
     if number < 0 { throw .last("socket") }
     let descriptor = Descriptor(adopting: number)
     setOption(number, SOL_SOCKET, SO_REUSEADDR, 1)
@@ -64,7 +64,7 @@ public enum ListeningSocket {
   private static func openUnix(
     _ path: String, _ address: SocketAddress, _ backlog: Int
   ) throws(SystemError) -> Descriptor {
-    let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_CLOEXEC, 0)
+    let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
     if number < 0 { throw .last("socket") }
     let descriptor = Descriptor(adopting: number)
     let raw = RawAddress(address)
@@ -82,7 +82,7 @@ public enum ListeningSocket {
   private static func isStale(_ path: String, _ raw: RawAddress) -> Bool {
     var status = stat()
     guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
-    let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_CLOEXEC, 0)
+    let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
     if number < 0 { return false }
     let probe = Descriptor(adopting: number)
     return raw.withSockaddr { connect(probe.number, $0, $1) } != 0 && errno == ECONNREFUSED
@@ -97,7 +97,7 @@ public enum ListeningSocket {
 
   /// Whether this kernel can open IPv6 sockets at all.
   public static let hasIPv6: Bool = {
-    let number = socket(AF_INET6, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_CLOEXEC, 0)
+    let number = socket(AF_INET6, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
     if number < 0 { return false }
     _ = Descriptor(adopting: number)
     return true

@@ -81,11 +81,14 @@ import Testing
     #expect(pool.pick().isWait)
     pool.setHealth(.down, of: backends[0])
     #expect(pool.pick().isWait)
+    #expect(pool.standing == PoolStanding(eligible: 0, up: 0, checking: 2, total: 3, weightShare: 0))
+    #expect(!pool.standing.isLost)
     pool.setHealth(.up, of: backends[1])
     #expect(pool.pickBackend() === backends[1])
     pool.setHealth(.down, of: backends[1])
     pool.setHealth(.down, of: backends[2])
     #expect(pool.pick().unavailability == .allDown(3))
+    #expect(pool.standing.isLost)
   }
 
   @Test func aDrainedBackendIsNotWaitedFor() {
@@ -125,7 +128,7 @@ import Testing
     #expect(makePool(.leastConnections, []).pick().unavailability == .noBackends)
     let drained = makePool(.roundRobin, makeBackends(2).map { Member(backend: $0, weight: 0) })
     #expect(drained.pick().unavailability == .allDrained(2))
-    #expect(drained.standing == PoolStanding(eligible: 0, up: 0, total: 2, weightShare: 0))
+    #expect(drained.standing == PoolStanding(eligible: 0, up: 0, checking: 0, total: 2, weightShare: 0))
   }
 
   @Test func theStandingFollowsHealthAndLoad() {
@@ -136,11 +139,12 @@ import Testing
         Member(backend: backends[0], weight: 2), Member(backend: backends[1], connections: 1),
         Member(backend: backends[2], backup: true),
       ])
-    #expect(pool.standing == PoolStanding(eligible: 3, up: 3, total: 3, weightShare: 1))
+    #expect(pool.standing == PoolStanding(eligible: 3, up: 3, checking: 0, total: 3, weightShare: 1))
     #expect(
-      pool.setHealth(.down, of: backends[0]) == PoolStanding(eligible: 2, up: 2, total: 3, weightShare: 0.5))
+      pool.setHealth(.down, of: backends[0])
+        == PoolStanding(eligible: 2, up: 2, checking: 0, total: 3, weightShare: 0.5))
     _ = pool.pick()
-    #expect(pool.standing == PoolStanding(eligible: 1, up: 2, total: 3, weightShare: 0.25))
+    #expect(pool.standing == PoolStanding(eligible: 1, up: 2, checking: 0, total: 3, weightShare: 0.25))
   }
 
   @Test func aReloadKeepsHealthAndSessionsOfThoseThatStay() {

@@ -8,33 +8,34 @@ import Testing
 struct DescriptorTests {
   @Test
   func ownersCloseWhatTheyOwn() throws {
-    let before = openDescriptors()
+    let path = "/tmp/balancer-\(getpid())-owned"
+    defer { unlink(path) }
     do {
-      var first = Descriptor(adopting: dup(0))
+      var first = try Descriptor.appending(to: path)
       let second = try first.duplicate()
-      #expect(openDescriptors() == before + 2)
+      #expect(openDescriptors(on: path) == 2)
       first.close()
       let isOpen = first.isOpen
       #expect(!isOpen)
       first.close()
-      #expect(openDescriptors() == before + 1)
+      #expect(openDescriptors(on: path) == 1)
       let number = second.release()
-      #expect(openDescriptors() == before + 1)
+      #expect(openDescriptors(on: path) == 1)
       _ = Descriptor(adopting: number)
     }
-    #expect(openDescriptors() == before)
+    #expect(openDescriptors(on: path) == 0)
   }
 
   @Test
   func aSharedOneClosesWithItsLastHolder() throws {
-    let before = openDescriptors()
-    var holders: [SharedDescriptor] = []
-    holders.append(SharedDescriptor(Descriptor(adopting: dup(0))))
+    let path = "/tmp/balancer-\(getpid())-shared"
+    defer { unlink(path) }
+    var holders = [SharedDescriptor(try Descriptor.appending(to: path))]
     holders.append(holders[0])
     holders.removeFirst()
-    #expect(openDescriptors() == before + 1)
+    #expect(openDescriptors(on: path) == 1)
     holders.removeAll()
-    #expect(openDescriptors() == before)
+    #expect(openDescriptors(on: path) == 0)
   }
 
   @Test

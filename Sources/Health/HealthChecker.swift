@@ -1,0 +1,66 @@
+import Balancing
+import Base
+import Logging
+import Reactor
+
+/// A backend to be checked, and how.
+public struct HealthTarget: Sendable {
+  public let backend: Backend
+  public let settings: HealthSettings
+
+  public init(backend: Backend, settings: HealthSettings) {
+    self.backend = backend
+    self.settings = settings
+  }
+}
+
+/// What a check has brought to light.
+public enum HealthReport: Sendable {
+  case changed(HealthTransition)
+  /// A failed check that changes nothing, yet or any more. Only reported where somebody reads it: at debug level.
+  case failed(ProbeFailure, health: BackendHealth, streak: Int, needed: Int)
+}
+
+/// The thread that checks all backends. It owns the verdicts' history (streaks, since when) and reports each change;
+/// what a change means for traffic and log is the receiver's business.
+public final class HealthChecker: Sendable {
+  enum Message: Sendable {
+    case configure([HealthTarget])
+    case stop
+  }
+
+  let mailbox: Mailbox<Message>
+  let seed: UInt64
+  let logger: Logger
+  let report: @Sendable (Backend, HealthReport) -> Void
+
+  /// - Parameters:
+  ///   - seed: of the jitter.
+  ///   - report: called on the checker's thread.
+  public init(
+    seed: UInt64, logger: Logger, report: @escaping @Sendable (Backend, HealthReport) -> Void
+  ) throws(SystemError) {
+    mailbox = try Mailbox()
+    self.seed = seed
+    self.logger = logger
+    self.report = report
+  }
+
+  /// Starts the thread.
+  public func start() throws(SystemError) -> Thread {
+    try Thread(name: "health") { [self] in
+      do throws(SystemError) {
+        var loop = try ProbeLoop(checker: self)
+        loop.run()
+      } catch {
+        logger.critical("the health checker cannot start: \(error) in \(error.operation)")
+      }
+    }
+  }
+
+  /// Checks exactly these from now on. A backend that was checked before keeps its verdict and its streak.
+  public func configure(_ targets: [HealthTarget]) { mailbox.post(.configure(targets)) }
+
+  /// Ends the thread.
+  public func stop() { mailbox.post(.stop) }
+}

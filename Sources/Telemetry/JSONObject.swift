@@ -1,0 +1,91 @@
+import Base
+import Logging
+
+/// Writes one JSON object in one line, its members in the order in which they are added.
+public struct JSONObject {
+  private var text = "{"
+
+  init() {}
+
+  consuming func closed() -> String { text + "}" }
+
+  /// A string, or null.
+  public mutating func add(_ key: String, _ value: String?) {
+    writeKey(key)
+    if let value { write(value) } else { text += "null" }
+  }
+
+  public mutating func add(_ key: String, _ value: some BinaryInteger) {
+    writeKey(key)
+    text += String(value)
+  }
+
+  /// A number; null where JSON has none for it (RFC 8259, 6).
+  public mutating func add(_ key: String, _ value: Double) {
+    writeKey(key)
+    write(value)
+  }
+
+  /// Milliseconds, to the microsecond.
+  public mutating func add(_ key: String, milliseconds duration: Duration) {
+    add(key, Double(duration.nanoseconds / 1000) / 1000)
+  }
+
+  /// Seconds, to the millisecond.
+  public mutating func add(_ key: String, seconds duration: Duration) {
+    add(key, Double(duration.milliseconds) / 1000)
+  }
+
+  /// An object of strings, its keys in order.
+  public mutating func add(_ key: String, _ values: [String: String]) {
+    add(key, .dictionary(values.mapValues { .string($0) }))
+  }
+
+  /// Numbers and truth values stay what they are; everything else that is no collection becomes a string.
+  mutating func add(_ key: String, _ value: Logger.MetadataValue) {
+    writeKey(key)
+    write(value)
+  }
+
+  private mutating func write(_ value: Logger.MetadataValue) {
+    switch value {
+    case .string(let string): write(string)
+    case .stringConvertible(let value as any BinaryInteger): text += String(value)
+    case .stringConvertible(let value as Bool): text += value ? "true" : "false"
+    case .stringConvertible(let value as any BinaryFloatingPoint): write(Double(value))
+    case .stringConvertible(let value): write(value.description)
+    case .array(let values):
+      text += "["
+      for (index, value) in values.enumerated() {
+        if index > 0 { text += "," }
+        write(value)
+      }
+      text += "]"
+    case .dictionary(let values):
+      text += "{"
+      for (index, (key, value)) in values.sorted(by: { $0.key < $1.key }).enumerated() {
+        if index > 0 { text += "," }
+        write(key)
+        text += ":"
+        write(value)
+      }
+      text += "}"
+    }
+  }
+
+  private mutating func writeKey(_ key: String) {
+    if text.utf8.count > 1 { text += "," }
+    write(key)
+    text += ":"
+  }
+
+  private mutating func write(_ number: Double) {
+    text += number.isFinite ? "\(number)" : "null"
+  }
+
+  private mutating func write(_ string: String) {
+    text += "\""
+    SafeText.append(string, to: &text, escape: SafeText.escapeInJSON)
+    text += "\""
+  }
+}

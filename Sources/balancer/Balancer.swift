@@ -1,0 +1,31 @@
+import ArgumentParser
+
+/// The command line.
+@main
+struct Balancer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "balancer",
+    abstract: "A TCP load balancer that runs from one JSON file.",
+    discussion: """
+      Examples:
+        balancer run --config balancer.json      serve until SIGTERM; SIGHUP reloads the file
+        balancer check --config balancer.json    say what would run, or every mistake with line and column
+        balancer schema > balancer.schema.json   the file's JSON Schema, for editors
+        balancer demo                            three small backends and the balancer in front of them
+
+      Signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop (twice: at once), SIGUSR1 reopens the log file.
+      Exit status: 0, 64 for a wrong command line, 69 when an address cannot be had, 78 for a wrong file.
+      """,
+    version: version,
+    subcommands: [RunCommand.self, CheckCommand.self, SchemaCommand.self, DemoCommand.self, DemoBackendCommand.self])
+
+  static let version = "0.1.0"
+}
+
+/// The option that every command which reads the file has.
+struct ConfigurationOption: ParsableArguments {
+  @Option(name: .shortAndLong, help: ArgumentHelp("The configuration file.", valueName: "file"))
+  var config = "balancer.json"
+
+  var file: ConfigurationFile { ConfigurationFile(path: config) }
+}

@@ -1,0 +1,21 @@
+import ArgumentParser
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Serve until SIGTERM or SIGINT.",
+    discussion: """
+      Examples:
+        balancer run --config /etc/balancer/balancer.json
+        kill -HUP PID     reload the file: only what changed is touched
+        kill -TERM PID    stop accepting, let sessions finish (shutdown.drain), exit 0
+        kill -USR1 PID    reopen the log file
+      """)
+
+  @OptionGroup var option: ConfigurationOption
+
+  func run() throws {
+    let status = try Supervisor.run(option.file)
+    if status != 0 { throw ExitCode(status) }
+  }
+}

@@ -1,0 +1,113 @@
+import Base
+import Configuration
+import Logging
+import Reactor
+import TCPProxy
+
+/// The addresses that the program listens on. Their sockets belong to the process, not to a configuration: they stay
+/// open over a reload for as long as some listener has the address.
+struct Entrances {
+  struct Entrance {
+    let key: Int
+    let address: SocketAddress
+    let sockets: [SharedDescriptor]
+    let isInherited: Bool
+    /// It was passed under the name of its listener, whatever it is bound to.
+    let isByName: Bool
+    /// The listener that it was opened for.
+    let listener: String
+  }
+
+  private(set) var entrances: [Entrance] = []
+  private var inherited: InheritedSockets
+  private var nextKey = 0
+  private let workers: Int
+
+  init(inherited: InheritedSockets, workers: Int) {
+    self.inherited = inherited
+    self.workers = workers
+  }
+
+  /// Why a listener cannot be opened.
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// Opens what the listeners need and this does not have yet.
+  /// - Returns: the new entrances, which `adopt` takes over once everything else has worked as well. Letting go of
+  ///   them closes them again.
+  func open(_ listeners: [RunningListener]) throws(Failure) -> [Entrance] {
+    var opened: [Entrance] = []
+    var key = nextKey
+    var inherited = inherited
+    for listener in listeners {
+      let name = listener.configuration.name
+      // Sockets that were passed under the listener's name take the place of all that it would bind.
+      let named = inherited.take(name: name)
+      if named.isEmpty, entrances.contains(where: { $0.isByName && $0.listener == name }) { continue }
+      for address in listener.addresses + named.compactMap(\.address) {
+        if entrances.contains(where: { $0.address == address }) || opened.contains(where: { $0.address == address }) {
+          continue
+        }
+        let sockets: [SharedDescriptor]
+        let passed = named.filter { $0.address == address }.map(\.socket) + inherited.take(address: address)
+        if passed.isEmpty, !named.isEmpty { continue }
+        if passed.isEmpty {
+          do throws(ListeningSocket.Failure) {
+            sockets = try ListeningSocket.open(
+              ListeningSocket.hasIPv6 ? address : address.withoutIPv6, count: workers,
+              backlog: listener.configuration.backlog)
+          } catch {
+            throw Failure(description: "listener \(name): \(error)")
+          }
+        } else {
+          sockets = passed
+        }
+        opened.append(
+          Entrance(
+            key: key, address: address, sockets: sockets, isInherited: !passed.isEmpty,
+            isByName: !named.isEmpty, listener: name))
+        key += 1
+      }
+    }
+    return opened
+  }
+
+  mutating func adopt(_ opened: [Entrance]) {
+    entrances += opened
+    nextKey = (entrances.map(\.key).max() ?? -1) + 1
+    for entrance in opened where entrance.isInherited {
+      _ = inherited.take(name: entrance.listener)
+      _ = inherited.take(address: entrance.address)
+    }
+  }
+
+  /// The listener that an entrance serves; nil when none of these wants it.
+  static func owner(of entrance: Entrance, among listeners: [RunningListener]) -> RunningListener? {
+    listeners.first { listener in
+      entrance.isByName
+        ? listener.configuration.name == entrance.listener : listener.addresses.contains(entrance.address)
+    }
+  }
+
+  /// Forgets an entrance; its sockets are closed when the last worker lets go of them.
+  mutating func remove(_ key: Int) {
+    entrances.removeAll { $0.key == key }
+  }
+
+  /// The files of unix sockets that this process has made.
+  func removeFiles() {
+    for entrance in entrances where !entrance.isInherited { ListeningSocket.removeFile(of: entrance.address) }
+  }
+
+  /// Inherited sockets that no listener wants.
+  var unused: [InheritedSockets.Entry] { inherited.entries }
+}
+
+extension SocketAddress {
+  /// `:8080` on a machine that has no IPv6.
+  fileprivate var withoutIPv6: SocketAddress {
+    if case .ip(.anyIPv6, let port) = self { return .ip(.anyIPv4, port: port) }
+    return self
+  }
+}

@@ -1,0 +1,44 @@
+import Base
+import Logging
+import TCPProxy
+
+/// Turns what went wrong for single sessions into log lines: at once the first time, then at most once a second with
+/// a count.
+struct IncidentReporter {
+  private static let rest: Duration = .seconds(1)
+
+  private let logger: Logger
+  /// Until then nothing is said; what happens meanwhile is counted.
+  private(set) var restUntil: Instant?
+
+  init(logger: Logger) { self.logger = logger }
+
+  /// Something was counted, or the rest is over.
+  mutating func report(_ incidents: Incidents, now: Instant) {
+    if let restUntil, restUntil > now { return }
+    let entries = incidents.take()
+    for entry in entries { say(entry) }
+    restUntil = entries.isEmpty ? nil : now + Self.rest
+  }
+
+  private func say(_ entry: Incidents.Entry) {
+    let clients = entry.count == 1 ? "a client was closed" : "\(entry.count) clients were closed within a second"
+    switch entry.kind {
+    case .noBackend:
+      logger.error("pool \(entry.subject): \(clients), no backend is eligible: \(entry.cause)")
+    case .connectsFailed:
+      logger.error("pool \(entry.subject): \(clients), no backend could be reached: \(entry.cause)")
+    case .exhausted:
+      logger.error(
+        """
+        accepting pauses, clients wait in the backlog: \(entry.cause); raise the descriptor limit (ulimit -n, \
+        LimitNOFILE=) or lower limits.connections
+        """)
+    case .atLimit:
+      logger.warning("\(entry.subject) is \(entry.cause): further clients wait in the backlog")
+    case .failed:
+      logger.error(
+        "\(entry.subject): \(entry.cause)\(entry.count == 1 ? "" : " (\(entry.count) times within a second)")")
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import Base
+import Configuration
+import Logging
+import TCPProxy
+
+extension Supervisor {
+  /// Reads the file again and changes what differs. Everything that can fail is done first, so that a reload happens
+  /// as a whole or not at all.
+  mutating func reload() {
+    let logger = log.logger("reload")
+    let new: Configuration
+    do { new = try file.load() } catch {
+      refuse("\(error)", logger)
+      return
+    }
+    let difference = ConfigurationDiff(from: configuration, to: new)
+    if difference.isEmpty {
+      logger.notice("\(file.path) holds no change")
+      return
+    }
+    let plan: Plan
+    do { plan = try Plan(new, running: self) } catch {
+      refuse("\(error)", logger)
+      return
+    }
+    do { try log.apply(new.log, former: configuration.log) } catch {
+      refuse("\(error)", logger)
+      return
+    }
+    carryOut(plan, logger)
+    logger.notice(
+      "\(file.path) is in force: \(difference.lines.count == 1 ? "1 change" : "\(difference.lines.count) changes")")
+    for line in difference.lines { logger.notice("\(line)") }
+    if new.workers.count != workers.count {
+      logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
+    }
+    for warning in ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings {
+      logger.warning("\(warning)")
+    }
+  }
+
+  private func refuse(_ errors: String, _ logger: Logger) {
+    logger.error("\(file.path) is refused, the running configuration stays:")
+    for line in errors.split(separator: "\n") { logger.error("\(line)") }
+  }
+
+  /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
+  private struct Plan {
+    let configuration: Configuration
+    var pools: [String: RunningPool] = [:]
+    var listeners: [String: RunningListener] = [:]
+    let opened: [Entrances.Entrance]
+
+    init(_ configuration: Configuration, running: borrowing Supervisor) throws {
+      self.configuration = configuration
+      for pool in configuration.pools {
+        pools[pool.name] = try RunningPool(pool, former: running.pools[pool.name])
+      }
+      for listener in configuration.listeners {
+        guard let pool = pools[listener.pool] else { continue }
+        listeners[listener.name] = try RunningListener(
+          listener, pool: pool, former: running.listeners[listener.name])
+      }
+      opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
+    }
+  }
+
+  private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
+    configuration = plan.configuration
+    pools = plan.pools
+    for name in pools.keys.sorted() { pools[name]?.commit() }
+    listeners = plan.listeners
+    admission.limit = configuration.connectionLimit(workers: workers.count, descriptors: descriptorLimit)
+    checker.configure(healthTargets)
+    healthReporter.keep(only: pools.values.flatMap(\.backends))
+
+    let owners = configuration.listeners.compactMap { listeners[$0.name] }
+    for entrance in entrances.entrances {
+      if let owner = Entrances.owner(of: entrance, among: owners) {
+        workers.replace(entrance.key, service: owner.service)
+      } else {
+        workers.close(entrance.key)
+        entrances.remove(entrance.key)
+      }
+    }
+    entrances.adopt(plan.opened)
+    for entrance in plan.opened { open(entrance, logger) }
+    // Sessions that wait may have a backend now, and a higher limit may let clients in.
+    for name in pools.keys.sorted() { if let pool = pools[name]?.pool { workers.poolChanged(pool) } }
+    workers.resumeAccepting()
+  }
+}

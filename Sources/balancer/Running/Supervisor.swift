@@ -1,0 +1,258 @@
+import Balancing
+import Base
+import Configuration
+import Glibc
+import Health
+import Logging
+import Reactor
+import TCPProxy
+import Telemetry
+
+/// The control thread: starts everything from the file, and answers signals, changes of health and whatever the
+/// workers have to say. It is the one writer of pools, listeners and log settings.
+struct Supervisor: ~Copyable {
+  private enum Word: UInt64 {
+    case signal, mailbox
+  }
+
+  let file: ConfigurationFile
+  var configuration: Configuration
+  /// Descriptors that this process may have open.
+  let descriptorLimit: Int
+  let log: Log
+  var pools: [String: RunningPool]
+  var listeners: [String: RunningListener]
+  var entrances: Entrances
+  let admission: Admission
+  let workers: WorkerGroup
+  let checker: HealthChecker
+  private let checkerThread: Reactor.Thread
+  private let incidents: Incidents
+  private var incidentReporter: IncidentReporter
+  var healthReporter: HealthReporter
+  private let mailbox: Mailbox<ControlMessage>
+  private let signals: SignalSource
+  private let poller: Poller
+  private var drainEnd: Instant?
+  private var exitStatus: Int32?
+
+  /// Serves until a signal ends it.
+  /// - Returns: the exit status. Whatever keeps it from starting is said on standard error.
+  static func run(_ file: ConfigurationFile) throws -> Int32 {
+    SignalSource.ignoreBrokenPipes()
+    let descriptorLimit = Machine.raiseDescriptorLimit()
+    let configuration: Configuration
+    do { configuration = try file.load() } catch { throw fail(ExitStatus.configuration, "\(error)") }
+    do {
+      var supervisor = try Supervisor(file, configuration, descriptorLimit)
+      return supervisor.loop()
+    } catch let error as SystemError {
+      throw fail(ExitStatus.system, "balancer: cannot start: \(error) in \(error.operation)")
+    } catch let error as Resolver.Failure {
+      throw fail(ExitStatus.configuration, "balancer: cannot start: \(error)")
+    } catch {
+      throw fail(ExitStatus.unavailable, "balancer: cannot start: \(error)")
+    }
+  }
+
+  private init(_ file: ConfigurationFile, _ configuration: Configuration, _ descriptorLimit: Int) throws {
+    // Before the first thread: all of them inherit the mask.
+    let signals = try SignalSource([SIGHUP, SIGTERM, SIGINT, SIGUSR1])
+    let mailbox = try Mailbox<ControlMessage>()
+    let poller = try Poller(capacity: 8)
+    try poller.add(signals.descriptor, .readable, token: Word.signal.rawValue)
+    try poller.add(mailbox.descriptor, .readable, token: Word.mailbox.rawValue)
+
+    var pools: [String: RunningPool] = [:]
+    for pool in configuration.pools { pools[pool.name] = try RunningPool(pool, former: nil) }
+    var listeners: [String: RunningListener] = [:]
+    for listener in configuration.listeners {
+      guard let pool = pools[listener.pool] else { continue }
+      listeners[listener.name] = try RunningListener(listener, pool: pool, former: nil)
+    }
+
+    let workerCount = configuration.workers.count
+    var warnings: [String] = []
+    let inherited = InheritedSockets(environment: { getenv($0).map { String(cString: $0) } }, warnings: &warnings)
+    var entrances = Entrances(inherited: inherited, workers: workerCount)
+    let opened = try entrances.open(configuration.listeners.compactMap { listeners[$0.name] })
+    entrances.adopt(opened)
+
+    let log = try Log(configuration.log)
+    let admission = Admission(
+      maximum: configuration.connectionLimit(workers: workerCount, descriptors: descriptorLimit))
+    let incidents = Incidents(onFirst: { mailbox.post(.incident) })
+    let workers = try WorkerGroup(
+      count: workerCount, admission: admission, incidents: incidents, logger: log.logger("session"),
+      onDrained: { mailbox.post(.drained) })
+    let checker = try HealthChecker(seed: Clock.now.nanoseconds, logger: log.logger("health")) { backend, report in
+      mailbox.post(.health(backend, report))
+    }
+    let checkerThread = try checker.start()
+    try workers.start()
+
+    self.file = file
+    self.configuration = configuration
+    self.descriptorLimit = descriptorLimit
+    self.log = log
+    self.pools = pools
+    self.listeners = listeners
+    self.entrances = entrances
+    self.admission = admission
+    self.workers = workers
+    self.checker = checker
+    self.checkerThread = checkerThread
+    self.incidents = incidents
+    incidentReporter = IncidentReporter(logger: log.logger("traffic"))
+    healthReporter = HealthReporter(logger: log.logger("health"))
+    self.mailbox = mailbox
+    self.signals = signals
+    self.poller = poller
+    begin(opened, warnings)
+  }
+
+  private mutating func begin(_ opened: [Entrances.Entrance], _ warnings: [String]) {
+    let logger = log.logger("start")
+    let workerCount = workers.count
+    logger.notice(
+      """
+      balancer \(Balancer.version) on \(workerCount) \(workerCount == 1 ? "worker" : "workers"), at most \
+      \(admission.limit) connections (descriptor limit \(descriptorLimit)), configuration \(file.path)
+      """)
+    for warning in warnings + Self.unusedSockets(entrances) { logger.warning("\(warning)") }
+    for warning in ConfigurationAdvice(configuration, workers: workerCount, descriptors: descriptorLimit).warnings {
+      logger.warning("\(warning)")
+    }
+    checker.configure(healthTargets)
+    for entrance in opened { open(entrance, logger) }
+    logger.notice("ready")
+  }
+
+  private static func unusedSockets(_ entrances: Entrances) -> [String] {
+    entrances.unused.map { entry in
+      let address = entry.address.map { "\($0)" } ?? "an unknown address"
+      return
+        "the inherited socket on \(address) (\(entry.name ?? "without a name")) belongs to no listener; it is not used"
+    }
+  }
+
+  var healthTargets: [HealthTarget] {
+    configuration.pools.flatMap { pools[$0.name]?.healthTargets ?? [] }
+  }
+
+  /// Hands an entrance to the workers.
+  func open(_ entrance: Entrances.Entrance, _ logger: Logger) {
+    guard let listener = Entrances.owner(of: entrance, among: Array(listeners.values)) else { return }
+    workers.open(entrance.key, sockets: entrance.sockets, service: listener.service)
+    logger.notice(
+      """
+      listener \(listener.configuration.name) on \(entrance.address)\(entrance.isInherited ? " (inherited)" : "") → \
+      pool \(listener.configuration.pool)
+      """)
+  }
+
+  // MARK: The loop
+
+  private mutating func loop() -> Int32 {
+    while exitStatus == nil {
+      let deadline = [incidentReporter.restUntil, healthReporter.nextTick, drainEnd].compactMap { $0 }.min()
+      let count = poller.wait(timeout: Poller.timeout(until: deadline, now: Clock.now))
+      for index in 0..<count {
+        switch Word(rawValue: poller.event(at: index).token) {
+        case .signal: while let signal = signals.take() { handle(signal: signal) }
+        case .mailbox: for message in mailbox.take() { handle(message) }
+        case nil: break
+        }
+      }
+      let now = Clock.now
+      if let end = incidentReporter.restUntil, end <= now { incidentReporter.report(incidents, now: now) }
+      for backend in healthReporter.tick(now: now) { workers.closeSessions(of: backend) }
+      if let end = drainEnd, end <= now { drainExpired() }
+    }
+    return finish()
+  }
+
+  private mutating func handle(signal: Int32) {
+    switch signal {
+    case SIGHUP:
+      if drainEnd == nil { reload() }
+    case SIGUSR1:
+      log.reopen()
+      log.logger("log").notice("log file reopened")
+    default:
+      if drainEnd == nil { drain(signal == SIGINT ? "SIGINT" : "SIGTERM") } else { interrupted() }
+    }
+  }
+
+  private mutating func handle(_ message: ControlMessage) {
+    switch message {
+    case .health(let backend, .changed(let transition)): healthChanged(backend, transition)
+    case .health(let backend, .failed(let failure, let health, let streak, let needed)):
+      healthReporter.checkFailed(backend, failure, health: health, streak: streak, needed: needed)
+    case .incident: incidentReporter.report(incidents, now: Clock.now)
+    case .drained: if drainEnd != nil, admission.sessions.load(ordering: .acquiring) == 0 { drained() }
+    }
+  }
+
+  private mutating func healthChanged(_ backend: Backend, _ transition: HealthTransition) {
+    // A backend that a reload has just removed may still have a last result under way.
+    guard let running = pools[backend.pool], running.backends.contains(where: { $0 === backend }) else { return }
+    let standing = running.pool.setHealth(transition.to, of: backend)
+    workers.poolChanged(running.pool)
+    let closesNow = healthReporter.changed(
+      backend, transition, standing: standing, onDown: running.configuration.onDown, now: Clock.now)
+    if closesNow { workers.closeSessions(of: backend) }
+  }
+
+  // MARK: The end
+
+  private mutating func drain(_ signal: String) {
+    let logger = log.logger("stop")
+    let sessions = admission.sessions.load(ordering: .acquiring)
+    logger.notice(
+      """
+      \(signal): no longer accepting; \(sessions) open \(sessions == 1 ? "session has" : "sessions have") \
+      \(configuration.shutdown.drain.text) to finish (a second signal stops at once)
+      """)
+    drainEnd = Clock.now + configuration.shutdown.drain
+    workers.drain()
+  }
+
+  private mutating func drained() {
+    log.logger("stop").notice("all sessions have finished")
+    exitStatus = 0
+  }
+
+  private mutating func drainExpired() {
+    let sessions = admission.sessions.load(ordering: .acquiring)
+    log.logger("stop").warning(
+      "\(sessions) \(sessions == 1 ? "session" : "sessions") cut: shutdown.drain is over")
+    exitStatus = 0
+  }
+
+  private mutating func interrupted() {
+    let sessions = admission.sessions.load(ordering: .acquiring)
+    log.logger("stop").warning("second signal: \(sessions) \(sessions == 1 ? "session" : "sessions") cut")
+    exitStatus = ExitStatus.interrupted
+  }
+
+  private mutating func finish() -> Int32 {
+    checker.stop()
+    workers.stop()
+    workers.join()
+    checkerThread.join()
+    entrances.removeFiles()
+    log.finish()
+    return exitStatus ?? 0
+  }
+}
+
+extension WorkerCount {
+  /// How many threads that is on this machine.
+  var count: Int {
+    switch self {
+    case .automatic: Machine.usableProcessors
+    case .fixed(let count): count
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import Foundation
+
+/// Where a test listens or connects: always on this machine.
+enum Address: Hashable, Sendable, CustomStringConvertible {
+  case ipv4(UInt16)
+  case ipv6(UInt16)
+  case unix(String)
+
+  /// As balancer.json has it.
+  var description: String {
+    switch self {
+    case .ipv4(let port): "127.0.0.1:\(port)"
+    case .ipv6(let port): "[::1]:\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+
+  var family: Int32 {
+    switch self {
+    case .ipv4: AF_INET
+    case .ipv6: AF_INET6
+    case .unix: AF_UNIX
+    }
+  }
+
+  /// Calls `body` with the address as bind(2) and connect(2) take it.
+  func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    func pass<Value>(_ value: Value, _ length: Int) -> Result {
+      withUnsafePointer(to: value) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
+      }
+    }
+    switch self {
+    case .ipv4(let port):
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_port = port.bigEndian
+      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      return pass(address, MemoryLayout<sockaddr_in>.size)
+    case .ipv6(let port):
+      var address = sockaddr_in6()
+      address.sin6_family = sa_family_t(AF_INET6)
+      address.sin6_port = port.bigEndian
+      address.sin6_addr = in6addr_loopback
+      return pass(address, MemoryLayout<sockaddr_in6>.size)
+    case .unix(let path):
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+      return pass(address, MemoryLayout<sockaddr_un>.size)
+    }
+  }
+}
+
+/// Ports that nobody uses now.
+enum FreePort {
+  /// Below the range that the kernel takes client ports from, so that no outgoing connection gets in between. Each
+  /// process starts elsewhere, so that two test runs rarely meet.
+  private static let next = Locked(UInt16(10000 + getpid() % 200 * 100))
+
+  static func take() throws -> UInt16 {
+    try next.withLock { next in
+      for _ in 0..<1000 {
+        next = next >= 31000 ? 10000 : next + 1
+        if isFree(.ipv4(next)), isFree(.ipv6(next)) { return next }
+      }
+      throw Failure("no free port")
+    }
+  }
+
+  private static func isFree(_ address: Address) -> Bool {
+    guard let listener = try? ListeningSocket(at: address, backlog: 1) else { return false }
+    listener.close()
+    return true
+  }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+  /// What happens at a limit: clients wait in the kernel's backlog, nothing is lost, nothing spins, nothing grows.
+  @Suite struct Limits {
+    let site: Site
+
+    init() throws { site = try Site() }
+
+    @Test func exhaustedDescriptorsPauseAccepting() throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(
+        site.configuration([backend.json], top: #""workers": 1, "limits": { "connections": 1000 }"#))
+      // Taken away while it runs: whatever it has computed at its start, only the kernel can say no now.
+      let idle = try balancer.figures.descriptors
+      let limited = try ChildProcess.run(["prlimit", "--pid=\(balancer.process.pid)", "--nofile=\(idle + 40)"])
+      #expect(limited.exit == .status(0), "\(limited.errors)")
+      let mark = balancer.log.mark
+      let clients = try (0..<100).map { _ in try site.connect() }
+      try balancer.log.waitForLine(containing: "EMFILE", after: mark)
+
+      // Two more lines take two seconds, during which nothing spins.
+      let start = try balancer.figures.processorTime
+      try waitUntil("it is logged for the third time") {
+        balancer.log.all.dropFirst(mark).count { $0.contains("EMFILE") } >= 3
+      }
+      let spent = try balancer.figures.processorTime - start
+      #expect(spent < .milliseconds(400))
+      let lines = balancer.log.all.dropFirst(mark).filter { $0.contains("EMFILE") }
+      for (earlier, later) in zip(lines, lines.dropFirst()) {
+        #expect(try logTime(later) - logTime(earlier) >= 0.9, "\(earlier)\n\(later)")
+      }
+      #expect(backend.connections >= 10, "\(backend.connections) sessions on 40 descriptors")
+
+      // As some leave others are served, and nobody is forgotten.
+      try serveAll(clients)
+      #expect(try site.visit() == "a")
+    }
+
+    @Test func aSmallDescriptorLimitIsUsedToTheFull() throws {
+      let backend = try site.backend("a")
+      _ = try site.balancer(
+        site.configuration([backend.json], top: #""workers": 1, "limits": { "connections": 10000 }"#),
+        descriptorLimit: 64)
+      let clients = try (0..<100).map { _ in try site.connect() }
+      try waitUntil("no more are served") {
+        let before = backend.connections
+        usleep(200_000)
+        return before > 0 && backend.connections == before
+      }
+      // Each session takes two.
+      #expect(backend.connections >= 16, "\(backend.connections) sessions on 64 descriptors")
+      try serveAll(clients)
+    }
+
+    /// Waits until each of some clients is served; it then leaves.
+    private func serveAll(_ clients: [Socket], while holds: () -> Bool = { true }) throws {
+      var open = clients
+      while !open.isEmpty {
+        var ready: Int?
+        try waitUntil("one of \(open.count) is served") {
+          ready = try open.firstIndex { try $0.hasBytes(within: .zero) }
+          return ready != nil
+        }
+        let client = open.remove(at: ready!)
+        #expect(try client.receiveLine() == "a")
+        #expect(holds())
+        client.close()
+      }
+    }
+
+    @Test func connectionsOfTheProcessHaveALimit() throws {
+      try expectLimit(of: 5, listener: "", top: #""workers": 4, "limits": { "connections": 5 }"#)
+    }
+
+    @Test func connectionsOfAListenerHaveALimit() throws {
+      try expectLimit(of: 5, listener: #""connections": 5"#, top: #""workers": 4"#)
+    }
+
+    /// Those past the limit wait and are served in the end.
+    private func expectLimit(of limit: Int, listener: String, top: String) throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(site.configuration([backend.json], listener: listener, top: top))
+      var sessions = try (0..<limit).map { _ in try site.session() }
+      #expect(sessions.allSatisfy { $0.backend == "a" })
+      let waiting = try (0..<20).map { _ in try site.connect() }
+      for client in waiting { #expect(try !client.hasBytes(within: .milliseconds(20))) }
+      #expect(backend.connections == limit)
+      let before = try balancer.figures.processorTime
+      usleep(500_000)
+      #expect(try balancer.figures.processorTime - before < .milliseconds(100))
+
+      // One leaves, one comes.
+      sessions.removeFirst().socket.close()
+      try waitUntil("one more is served") { try waiting.contains { try $0.hasBytes(within: .zero) } }
+      #expect(try waiting.count { try $0.hasBytes(within: .milliseconds(20)) } == 1)
+
+      sessions = []
+      try serveAll(waiting) { backend.connections <= limit }
+    }
+
+    @Test func nothingIsLeftOfManySessions() throws {
+      let backends = try site.backends(2)
+      let balancer = try site.balancer(
+        site.configuration(backends.map(\.json) + [site.deadAddress().json], top: #""workers": 2"#))
+      func rest(_ sessions: Int) throws -> (descriptors: Int, memory: Int, threads: Int) {
+        let load = Load(on: site.front, clients: 16)
+        try load.waitForSessions(sessions, within: .seconds(120))
+        #expect(try load.stop().lost.isEmpty)
+        for backend in backends { try backend.waitForConnections(0) }
+        let figures = balancer.figures
+        var descriptors = try figures.descriptors
+        // Sessions end a moment after their clients; nothing else can happen any more.
+        try waitUntil("the last sessions have ended") {
+          defer { descriptors = (try? figures.descriptors) ?? descriptors }
+          return try figures.descriptors == descriptors && figures.watchedByEpoll.allSatisfy { $0 < 16 }
+        }
+        return try (figures.descriptors, figures.residentBytes, figures.threads)
+      }
+      // What is allocated once and kept comes with the first sessions.
+      let before = try rest(500)
+      let after = try rest(5000)
+      #expect(after.descriptors == before.descriptors)
+      #expect(after.threads == before.threads)
+      #expect(after.memory - before.memory < 2 << 20, "\(after.memory - before.memory) bytes more")
+    }
+
+    @Test func idleSessionsCostNoProcessorTime() throws {
+      let backend = try site.backend("a", nil)
+      let balancer = try site.balancer(site.configuration([backend.json]))
+      let sessions = try (0..<200).map { _ in try site.session() }
+      let before = try balancer.figures.processorTime
+      usleep(1_000_000)
+      #expect(try balancer.figures.processorTime - before < .milliseconds(100))
+      withExtendedLifetime(sessions) {}
+    }
+  }
+}
+
+extension Socket {
+  /// Whether something can be received; it is not taken.
+  fileprivate func hasBytes(within limit: Duration) throws -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, Deadline(in: limit).milliseconds) > 0
+  }
+}

@@ -1,0 +1,88 @@
+import Base
+
+@testable import Telemetry
+
+/// The events of which docs/health-log.md shows the lines.
+enum Examples {
+  static let backend = BackendDetails(pool: "web", name: "127.0.0.1:9002", address: "127.0.0.1:9002")
+  static let twoOfThree = StandingDetails(eligible: 2, total: 3, weightShare: 2.0 / 3, isLost: false)
+  static let all = StandingDetails(eligible: 3, total: 3, weightShare: 1, isLost: false)
+  static let refused = CheckDetails(
+    type: "tcp",
+    failure: .init(cause: "connection refused (ECONNREFUSED)", layer: "L4", errno: "ECONNREFUSED"),
+    took: .microseconds(412), streak: 3, needed: 3)
+  static let passed = CheckDetails(type: "tcp", failure: nil, took: .microseconds(298), streak: 2, needed: 2)
+
+  static let down = HealthEvent(
+    backend: backend, from: .up, to: .down, check: refused, formerDuration: .milliseconds(11_542_500), sessions: 12,
+    onDown: .keep, standing: twoOfThree)
+
+  static let up = HealthEvent(
+    backend: backend, from: .down, to: .up, check: passed, formerDuration: .milliseconds(41_127), sessions: 0,
+    onDown: .keep, standing: all)
+
+  static let firstUp = HealthEvent(
+    backend: BackendDetails(
+      pool: "web", name: "app1", address: "10.0.0.5:8080", labels: ["zone": "a", "rack": "7"]),
+    from: .checking, to: .up,
+    check: CheckDetails(type: "tcp", failure: nil, took: .microseconds(914), streak: 1, needed: 1),
+    formerDuration: .milliseconds(2), sessions: 0, onDown: .keep,
+    standing: StandingDetails(eligible: 1, total: 2, weightShare: 0.5, isLost: false))
+
+  static var lost: HealthEvent {
+    var event = down
+    event.standing = StandingDetails(eligible: 0, total: 3, weightShare: 0, isLost: true)
+    return event
+  }
+
+  static let stillUp = FailedCheckEvent(backend: backend, health: .up, check: refused(streak: 1))
+  static let stillDown = FailedCheckEvent(backend: backend, health: .down, check: refused(streak: 57))
+
+  static let flapping = FlappingEvent(
+    backend: backend, phase: .started(down), health: .down, changes: 3, span: .milliseconds(21_400),
+    standing: twoOfThree)
+  static let stillFlapping = FlappingEvent(
+    backend: backend, phase: .continuing, health: .up, changes: 14, span: .seconds(60), standing: all)
+  static let stopped = FlappingEvent(
+    backend: backend, phase: .ended, health: .up, changes: 17, span: .seconds(125), standing: all)
+
+  /// One for each kind of cause that is not refusal.
+  static var causes: [HealthEvent] {
+    let app2 = BackendDetails(pool: "web", name: "app2", address: "10.0.0.6:8080")
+    let socket = BackendDetails(pool: "web", name: "unix:/run/app.sock", address: "unix:/run/app.sock")
+    return [
+      failure("no answer within 1s", nil, backend, .seconds(300), .milliseconds(1000), 1, .close(after: .seconds(30))),
+      failure("connection reset by the backend", "ECONNRESET", app2, .seconds(93_600), .microseconds(214)),
+      failure(
+        "no route to host", "EHOSTUNREACH", app2, .seconds(12), .milliseconds(350), 4, .close(after: .zero)),
+      failure("network unreachable", "ENETUNREACH", app2, .milliseconds(8500), .microseconds(18)),
+      failure("connection timed out in the kernel", "ETIMEDOUT", app2, .seconds(7200), .seconds(129)),
+      failure("no local address or port left", "EADDRNOTAVAIL", app2, .seconds(7200), .microseconds(31), 28_231),
+      failure("not permitted, perhaps by a local firewall rule", "EPERM", app2, .seconds(7200), .microseconds(31)),
+      failure("no such socket file", "ENOENT", socket, nil, .microseconds(12)),
+      failure("permission denied", "EACCES", socket, nil, .microseconds(12)),
+      failure("the backend's backlog is full", "EAGAIN", socket, .seconds(41), .microseconds(12), 87),
+    ]
+  }
+
+  private static func refused(streak: Int) -> CheckDetails {
+    var check = refused
+    check.streak = streak
+    return check
+  }
+
+  /// - Parameter former: how long it was up; nil for a first check.
+  private static func failure(
+    _ words: String, _ errno: String?, _ backend: BackendDetails, _ former: Duration?, _ took: Duration,
+    _ sessions: Int = 0, _ onDown: HealthEvent.SessionFate = .keep
+  ) -> HealthEvent {
+    let streak = former == nil ? 1 : 3
+    return HealthEvent(
+      backend: backend, from: former == nil ? .checking : .up, to: .down,
+      check: CheckDetails(
+        type: "tcp",
+        failure: .init(cause: errno.map { "\(words) (\($0))" } ?? words, layer: "L4", errno: errno), took: took,
+        streak: streak, needed: streak),
+      formerDuration: former ?? .milliseconds(1), sessions: sessions, onDown: onDown, standing: twoOfThree)
+  }
+}

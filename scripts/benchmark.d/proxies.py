@@ -1,0 +1,92 @@
+"""The programs under comparison: how each is configured, started and asked for its version."""
+
+import re
+import string
+import subprocess
+from pathlib import Path
+
+import packages
+from failure import Failure
+from processes import Child
+
+HERE = Path(__file__).resolve().parent
+
+
+class Proxy:
+  """One program in one configuration, a template in this folder in which its ports are filled in."""
+
+  title = ""
+  template = ""
+
+  def arguments(self, configuration):
+    raise NotImplementedError
+
+  def version(self):
+    raise NotImplementedError
+
+  def start(self, stage, backend_port):
+    """A Child that listens on its `port`, pinned to the processor of the proxy."""
+    port = stage.ports.next()
+    name = self.title.lower().replace(" ", "-")
+    configuration = stage.folder / f"{name}-{self.template}"
+    configuration.write_text(fill(self.template, stage.folder, port, backend=backend_port))
+    child = Child(name, self.arguments(configuration), stage.proxy_processor, stage.folder)
+    child.port = port
+    try:
+      child.await_listening(port)
+    except BaseException:
+      child.kill()
+      raise
+    return child
+
+
+class Balancer(Proxy):
+  template = "balancer.json"
+
+  def __init__(self, binary, title="balancer"):
+    self.binary = binary
+    self.title = title
+    if not binary.is_file():
+      raise Failure(f"{binary} is missing; build it with: swift build -c release --static-swift-stdlib")
+
+  def arguments(self, configuration):
+    return [self.binary, "run", "--config", configuration]
+
+  def version(self):
+    return first_version([self.binary, "--version"])
+
+
+class HAProxy(Proxy):
+  title = "HAProxy"
+  template = "haproxy.cfg"
+
+  def arguments(self, configuration):
+    return [packages.find("haproxy"), "-db", "-f", configuration]
+
+  def version(self):
+    return first_version([packages.find("haproxy"), "-v"])
+
+
+class Nginx(Proxy):
+  title = "nginx"
+  template = "nginx-stream.conf"
+
+  def arguments(self, configuration):
+    return [packages.find("nginx"), "-e", "stderr", "-p", configuration.parent, "-c", configuration]
+
+  def version(self):
+    return first_version([packages.find("nginx"), "-v"])
+
+
+def fill(template, folder, listen, **more):
+  text = string.Template((HERE / template).read_text())
+  return text.substitute(folder=folder, listen=listen, stream_module=packages.STREAM_MODULE, **more)
+
+
+def first_version(command):
+  try:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+  except (OSError, subprocess.TimeoutExpired) as error:
+    raise Failure(f"{command[0]} does not run: {error}") from None
+  found = re.search(r"\d+\.\d+[\w.+-]*", done.stdout + done.stderr)
+  return found.group() if found else "unknown version"

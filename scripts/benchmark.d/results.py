@@ -1,0 +1,48 @@
+"""The samples of a run, and what is said of them: medians over the rounds."""
+
+import statistics
+
+
+class Results:
+  def __init__(self):
+    self.samples = {}
+
+  def add(self, workload, proxy, sample):
+    self.samples.setdefault(workload.key, {}).setdefault(proxy.title, []).append(sample)
+
+  def of(self, workload, title):
+    return self.samples.get(workload.key, {}).get(title, [])
+
+  def median(self, workload, title, field="cost"):
+    """None where the workload has no such figure."""
+    values = [getattr(sample, field) for sample in self.of(workload, title)]
+    return None if not values or None in values else statistics.median(values)
+
+  def spread(self, workload, title):
+    costs = [sample.cost for sample in self.of(workload, title)]
+    return min(costs), max(costs)
+
+  def failed(self, workload, title):
+    return sum(sample.failed for sample in self.of(workload, title))
+
+  def disturbed(self, workload):
+    """The median share of the proxy's processor that went to other programs."""
+    return statistics.median(sample.disturbed for samples in self.samples[workload.key].values() for sample in samples)
+
+  def ratios(self, workload, title, other):
+    """Costs against another proxy's, round by round: what disturbs a round disturbs both."""
+    pairs = zip(self.of(workload, title), self.of(workload, other))
+    return [mine.cost / theirs.cost for mine, theirs in pairs if theirs.cost > 0]
+
+  def ratio(self, workload, title, other):
+    ratios = self.ratios(workload, title, other)
+    return statistics.median(ratios) if ratios else None
+
+  def verdict(self, workload, title, reference):
+    """Whether the workload's target is met; None where it cannot be said. Failed requests meet none."""
+    if workload.target is None:
+      return None
+    if self.failed(workload, title):
+      return False
+    value = self.ratio(workload, title, reference) if workload.target.is_ratio else self.median(workload, title)
+    return None if value is None else value <= workload.target.most
