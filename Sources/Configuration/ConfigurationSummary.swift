@@ -14,12 +14,15 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     var rows: [(String, String)] = []
     rows.append(("workers", configuration.workers == .automatic ? "\(workers) (auto)" : "\(workers)"))
     let limit = configuration.connectionLimit(workers: workers, descriptors: descriptors)
-    switch configuration.limits.connections {
-    case nil: rows.append(("connections", "at most \(limit) (auto: what \(descriptors) open files carry)"))
-    case limit: rows.append(("connections", "at most \(limit)"))
-    case let wanted?:
-      rows.append(("connections", "at most \(limit) (not \(wanted): \(descriptors) open files carry no more)"))
-    }
+    let carried = DescriptorBudget.connectionsCarried(
+      byDescriptors: descriptors, for: configuration, workers: workers)
+    let remark =
+      if configuration.limits.connections == nil {
+        " (auto: what \(descriptors) open files carry)"
+      } else if limit > carried {
+        " (\(descriptors) open files carry only \(carried))"
+      } else { "" }
+    rows.append(("connections", "at most \(limit)\(remark)"))
     for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"
