@@ -13,12 +13,14 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
   public init(_ configuration: Configuration, workers: Int, descriptors: Int) {
     var rows: [(String, String)] = []
     rows.append(("workers", configuration.workers == .automatic ? "\(workers) (auto)" : "\(workers)"))
+    let carried = DescriptorBudget.connectionsCarried(
+      byDescriptors: descriptors, for: configuration, workers: workers)
     let limit = configuration.connectionLimit(workers: workers, descriptors: descriptors)
-    switch configuration.limits.connections {
-    case nil: rows.append(("connections", "at most \(limit) (auto: what \(descriptors) open files carry)"))
-    case limit: rows.append(("connections", "at most \(limit)"))
-    case let wanted?:
-      rows.append(("connections", "at most \(limit) (not \(wanted): \(descriptors) open files carry no more)"))
+    if configuration.limits.connections == nil {
+      rows.append(("connections", "at most \(limit) (auto: what \(descriptors) open files carry)"))
+    } else {
+      let shortage = limit > carried ? " (\(descriptors) open files carry only \(carried))" : ""
+      rows.append(("connections", "at most \(limit)\(shortage)"))
     }
     for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
     for pool in configuration.pools {
