@@ -13,16 +13,15 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
   public init(_ configuration: Configuration, workers: Int, descriptors: Int) {
     var rows: [(String, String)] = []
     rows.append(("workers", configuration.workers == .automatic ? "\(workers) (auto)" : "\(workers)"))
-    let limit = configuration.connectionLimit(workers: workers, descriptors: descriptors)
     let carried = DescriptorBudget.connectionsCarried(
       byDescriptors: descriptors, for: configuration, workers: workers)
-    let remark =
-      if configuration.limits.connections == nil {
-        " (auto: what \(descriptors) open files carry)"
-      } else if limit > carried {
-        " (\(descriptors) open files carry only \(carried))"
-      } else { "" }
-    rows.append(("connections", "at most \(limit)\(remark)"))
+    let limit = configuration.connectionLimit(workers: workers, descriptors: descriptors)
+    if configuration.limits.connections == nil {
+      rows.append(("connections", "at most \(limit) (auto: what \(descriptors) open files carry)"))
+    } else {
+      let shortage = limit > carried ? " (\(descriptors) open files carry only \(carried))" : ""
+      rows.append(("connections", "at most \(limit)\(shortage)"))
+    }
     for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"

@@ -12,6 +12,12 @@ import Testing
     #expect(try warnings(example.text) == [])
   }
 
+  /// What is set aside for two workers, one listener with one address and one backend.
+  static let reserve =
+    DescriptorBudget.process + 2 * (DescriptorBudget.perWorker + DescriptorBudget.perListenAddress)
+    + DescriptorBudget.perBackend
+  static let carried = (65_536 - reserve) / 2
+
   /// A file, and what is said of it with two workers and 65536 open files.
   static let table: [(text: String, warnings: [String])] = [
     (
@@ -34,8 +40,8 @@ import Testing
       }
       """,
       [
-        "balancer.json:2:15: warning: limits.connections: 50000 need 100035 open files, but this process may have 65536, "
-          + "which carry 32750: raise that limit (ulimit -n, LimitNOFILE= of systemd)",
+        "balancer.json:2:15: warning: limits.connections: 50000 need \(100_000 + reserve) open files, but this process may have 65536, "
+          + "which carry \(carried): raise that limit (ulimit -n, LimitNOFILE= of systemd)",
         "balancer.json:3:58: warning: listeners.web.connections: 60000 is never reached: limits.connections is 50000",
       ]
     ),
@@ -47,8 +53,8 @@ import Testing
       }
       """,
       [
-        "balancer.json:2:58: warning: listeners.web.connections: 60000 need 120035 open files, but this process may have "
-          + "65536, which carry 32750: raise that limit (ulimit -n, LimitNOFILE= of systemd)"
+        "balancer.json:2:58: warning: listeners.web.connections: 60000 need \(120_000 + reserve) open files, but this process may have "
+          + "65536, which carry \(carried): raise that limit (ulimit -n, LimitNOFILE= of systemd)"
       ]
     ),
     (
@@ -168,10 +174,14 @@ import Testing
       }
       """)
     let reserve = DescriptorBudget.reserve(for: configuration, workers: 2)
-    #expect(reserve == 24 + 2 * (4 + 3) + 4)
+    #expect(
+      reserve == DescriptorBudget.process + 2 * (DescriptorBudget.perWorker + 3 * DescriptorBudget.perListenAddress)
+        + 4 * DescriptorBudget.perBackend)
+    #expect((1...200).contains(reserve))
     for (descriptors, connections) in [
-      (0, 0), (reserve, 0), (reserve + 1, 0), (reserve + 2, 1), (1024, 491), (reserve + 2000, 1000),
-      (Int.max, 4611686018427387882),
+      (0, 0), (reserve - 1, 0), (reserve, 0), (reserve + 1, 0), (reserve + 2, 1), (reserve + 3, 1),
+      (reserve + 2000, 1000),
+      (Int.max, (Int.max - reserve) / 2),
     ] {
       #expect(
         DescriptorBudget.connectionsCarried(byDescriptors: descriptors, for: configuration, workers: 2) == connections)
@@ -179,22 +189,24 @@ import Testing
     #expect(
       DescriptorBudget.descriptorsNeeded(forConnections: 1000, for: configuration, workers: 2) == reserve + 2000)
 
-    #expect(configuration.connectionLimit(workers: 2, descriptors: 1024) == 491)
+    #expect(configuration.connectionLimit(workers: 2, descriptors: reserve + 2000) == 1000)
     #expect(configuration.connectionLimit(workers: 2, descriptors: 0) == 1)
     var limited = configuration
-    limited.limits.connections = 100
-    #expect(limited.connectionLimit(workers: 2, descriptors: 1024) == 100)
-    limited.limits.connections = 1000
-    // What the file says holds; that it cannot be carried is a warning.
-    #expect(limited.connectionLimit(workers: 2, descriptors: 1024) == 1000)
+    // A number in the file holds, carried or not.
+    for connections in [100, 1000, 100_000] {
+      limited.limits.connections = connections
+      #expect(limited.connectionLimit(workers: 2, descriptors: reserve + 2000) == connections)
+    }
   }
 
   @Test func tooFewOpenFilesForAnythingAreWarnedOf() throws {
     let text = #"{ "listeners": { "a": { "listen": ":1", "pool": "p" } }, "pools": { "p": { "backends": ["h:1"] } } }"#
+    let needed = Self.reserve + 2
     #expect(
-      try warnings(text, workers: 64, descriptors: 300) == [
-        "balancer.json:1:1: warning: limits.connections: 1 need 347 open files, but this process may have 300, which "
-          + "carry 0: raise that limit (ulimit -n, LimitNOFILE= of systemd)"
+      try warnings(text, descriptors: Self.reserve + 1) == [
+        "balancer.json:1:1: warning: limits.connections: 1 need \(needed) open files, but this process may have "
+          + "\(needed - 1), which carry 0: raise that limit (ulimit -n, LimitNOFILE= of systemd)"
       ])
+    #expect(try warnings(text, descriptors: needed) == [])
   }
 }

@@ -2,12 +2,16 @@ import Configuration
 import Testing
 
 @Suite struct ConfigurationSummaryTests {
+  private func carried(_ text: String, _ workers: Int) throws -> Int {
+    DescriptorBudget.connectionsCarried(byDescriptors: 1024, for: try read(text), workers: workers)
+  }
+
   @Test func theSmallestFile() throws {
     let smallest = try #require(Example.good.first { $0.name == "smallest" })
     #expect(
       ConfigurationSummary(try read(smallest.bytes), workers: 4, descriptors: 1024).description == """
         workers       4 (auto)
-        connections   at most 489 (auto: what 1024 open files carry)
+        connections   at most \(try carried(smallest.text, 4)) (auto: what 1024 open files carry)
         listener web  :8080 (tcp) → pool web
         pool web      round-robin, 2 backends
                       127.0.0.1:9001
@@ -42,7 +46,7 @@ import Testing
   @Test func aLimitThatTheOpenFilesDoNotCarry() throws {
     let everything = try #require(Example.good.first { $0.name == "everything" })
     let lines = ConfigurationSummary(try read(everything.bytes), workers: 4, descriptors: 1024).lines
-    #expect(lines[1] == "connections   at most 20000 (1024 open files carry only 484)")
+    #expect(lines[1] == "connections   at most 20000 (1024 open files carry only \(try carried(everything.text, 4)))")
   }
 
   @Test func offAndLongNames() throws {
@@ -56,7 +60,7 @@ import Testing
     #expect(
       ConfigurationSummary(try read(text), workers: 1, descriptors: 1024).description == """
         workers                   1 (auto)
-        connections               at most 497 (auto: what 1024 open files carry)
+        connections               at most \(try carried(text, 1)) (auto: what 1024 open files carry)
         listener a-name-of-a-listener-that-is-too-long-for-the-column  :1 (tcp) → pool p
         pool p                    round-robin, 1 backend
                                   h:1
