@@ -8,6 +8,33 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public struct Timeouts: Equatable, Sendable {
     /// Silence after which a session ends; nil is never.
     public var client: Duration? = .seconds(300)
+    /// The longest life of a session, give or take a tenth; nil is no limit.
+    public var session: Duration?
+    /// How long a client has for its PROXY header and its ClientHello.
+    public var handshake: Duration = .seconds(10)
+
+    public init() {}
+  }
+
+  /// Which PROXY header every connection begins with.
+  public enum ProxyProtocol: String, CaseIterable, Equatable, Sendable {
+    case off, v1, v2, any
+  }
+
+  public struct PerClient: Equatable, Sendable {
+    /// Connections at once; nil is no limit.
+    public var connections: Int?
+    /// New connections; nil is no limit.
+    public var rate: Rate?
+
+    public init() {}
+  }
+
+  /// Where TLS connections go by the name that they ask for (SNI).
+  public struct Route: Equatable, Sendable {
+    /// At least one.
+    public var sni: [SNIPattern] = []
+    public var pool = ""
 
     public init() {}
   }
@@ -21,6 +48,20 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public var connections: Int?
   public var backlog = 4096
   public var timeouts = Timeouts()
+  /// First match wins; the listener's pool takes the rest.
+  public var routes: [Route] = []
+  public var proxyProtocol = ProxyProtocol.off
+  /// Whose PROXY header is believed; empty is everyone's.
+  public var trustedProxies: [CIDR] = []
+  /// nil is everyone.
+  public var allow: [CIDR]?
+  /// Read before `allow`.
+  public var deny: [CIDR] = []
+  public var perClient = PerClient()
+  /// Idle time before the kernel asks whether a client is still there; nil is never.
+  public var tcpKeepAlive: Duration? = .seconds(120)
+  public var fastOpen = false
+  public var mptcp = false
 
   public init() {}
 

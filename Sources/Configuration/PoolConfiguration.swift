@@ -21,6 +21,18 @@ public struct PoolConfiguration: Equatable, Sendable {
     case close(after: Duration)
   }
 
+  /// Which PROXY header the backends get.
+  public enum SendProxy: String, CaseIterable, Equatable, Sendable {
+    case off, v1, v2
+  }
+
+  /// The local address of connections to the backends.
+  public enum Source: Equatable, Sendable {
+    case address(IPAddress)
+    /// The client's own: transparent.
+    case client
+  }
+
   public var name = ""
   public var backends: [BackendConfiguration] = []
   public var scheduler = Scheduler.roundRobin
@@ -30,6 +42,14 @@ public struct PoolConfiguration: Equatable, Sendable {
   /// Further connects after the first failed one.
   public var retries = 2
   public var onDown = SessionFate.keep
+  public var onRemove = SessionFate.keep
+  public var sendProxy = SendProxy.off
+  /// nil leaves it to the kernel.
+  public var source: Source?
+  /// Idle time before the kernel asks whether a backend is still there; nil is never.
+  public var tcpKeepAlive: Duration? = .seconds(120)
+  public var fastOpen = false
+  public var mptcp = false
 
   public init() {}
 

@@ -1,3 +1,4 @@
+import Base
 import CLinux
 import Glibc
 
@@ -23,6 +24,21 @@ public enum SocketIO {
     if received == 0 { return .ended }
     let number = errno
     return number == EAGAIN ? .blocked : .failed(SystemError("recv", number))
+  }
+
+  /// Reads without taking the bytes out (MSG_PEEK).
+  public static func peek(_ socket: Int32, into buffer: UnsafeMutableRawPointer, count: Int) -> Transfer {
+    let seen = uninterrupted { recv(socket, buffer, count, Int32(MSG_PEEK)) }
+    if seen > 0 { return .bytes(seen) }
+    if seen == 0 { return .ended }
+    let number = errno
+    return number == EAGAIN ? .blocked : .failed(SystemError("recv", number))
+  }
+
+  /// The address that a connection was made to, on this side of it.
+  public static func localAddress(of socket: Int32) -> SocketAddress? {
+    var raw = RawAddress()
+    return raw.withMutableSockaddr { getsockname(socket, $0, $1) } == 0 ? raw.address : nil
   }
 
   /// Writes at most `count` bytes; a broken connection is an error, never a signal (send(2), MSG_NOSIGNAL).

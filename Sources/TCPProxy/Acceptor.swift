@@ -112,12 +112,21 @@ extension Worker {
     }
     switch Accepting.from(entrance.pointee.socket.number) {
     case .accepted(let client, let address, let port):
+      // Behind a PROXY header stands another address; it is judged when it is known.
+      var ticket: ClientTable.Ticket?
+      if service.proxyHeader == nil {
+        guard let screened = screen(service, address) else {
+          group.leave(service)
+          return true
+        }
+        ticket = screened
+      }
       if group.count > 1, let other = group.emptierWorker(than: index) {
         group.began(on: other)
-        group.mailboxes[other].post(.adopt(client: client.release(), service, address, port: port))
+        group.mailboxes[other].post(.adopt(client: client.release(), service, address, port: port, ticket))
       } else {
         group.began(on: index)
-        begin(client, service, address, port)
+        begin(client, service, address, port, ticket)
       }
       return true
     case .nobody:

@@ -12,6 +12,12 @@ public final class Incidents: Sendable {
     case exhausted
     /// A listener, or the program, is at its limit of connections.
     case atLimit
+    /// A client was turned away by `allow`, `deny` or `perClient`.
+    case refused
+    /// A client's PROXY header or ClientHello was malformed or did not come.
+    case badGreeting
+    /// A client was closed because no route takes it.
+    case noRoute
     /// A socket could not be set up.
     case failed
   }

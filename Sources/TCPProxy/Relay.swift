@@ -17,7 +17,11 @@ extension Worker {
     guard session.pointee.phase == .relaying else {
       session.pointee.early.formUnion(readiness)
       // Nobody is left to serve.
-      if !readiness.isDisjoint(with: [.error, .hungUp]) { end(handle, reset: true) }
+      if !readiness.isDisjoint(with: [.error, .hungUp]) {
+        end(handle, reset: true)
+      } else if session.pointee.phase == .greeting {
+        greet(handle, session)
+      }
       return
     }
     session.pointee.toServer.notice(readiness)

@@ -7,7 +7,7 @@ import Synchronization
 /// What the control thread and other workers say to a worker.
 enum WorkerMessage: Sendable {
   /// A client that another worker accepted; the descriptor's owner is the message.
-  case adopt(client: Int32, Service, IPAddress?, port: UInt16)
+  case adopt(client: Int32, Service, IPAddress?, port: UInt16, ClientTable.Ticket?)
   case open(Int, SharedDescriptor, Service, exclusive: Bool)
   case replace(Int, Service)
   case close(Int)

@@ -207,7 +207,8 @@ private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: UInt64(seco
       } else {
         let address = IPAddress(ipv4: UInt32(generator.below(20)))
         // All hashes are bad ones, so that the chains grow.
-        let answer = part.set.admit(address, hash: UInt32(truncatingIfNeeded: address.low) & 3, limits: limits, now: now)
+        let answer = part.set.admit(
+          address, hash: UInt32(truncatingIfNeeded: address.low) & 3, limits: limits, now: now)
         let text =
           switch answer {
           case .admitted: "admitted"

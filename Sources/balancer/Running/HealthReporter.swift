@@ -19,6 +19,8 @@ struct HealthReporter {
 
   private let logger: Logger
   private var records: [ObjectIdentifier: Record] = [:]
+  /// Backends that were removed, and when their sessions are closed.
+  private var leaving: [(backend: Backend, end: Instant)] = []
 
   init(logger: Logger) { self.logger = logger }
 
@@ -65,26 +67,24 @@ struct HealthReporter {
 
   /// When `tick` has something to do.
   var nextTick: Instant? {
-    records.values.compactMap { record in
-      [record.guardian.nextTick, record.closing].compactMap { $0 }.min()
-    }.min()
+    let ticks = records.values.flatMap { [$0.guardian.nextTick, $0.closing] } + leaving.map(\.end)
+    return ticks.compactMap { $0 }.min()
   }
 
   /// Sums up what flaps.
   /// - Returns: the backends whose time to finish their sessions is over.
   mutating func tick(now: Instant) -> [Backend] {
     guard let next = nextTick, next <= now else { return [] }
-    var closing: [Backend] = []
+    var closing = leaving.filter { $0.end <= now }.map(\.backend)
+    leaving.removeAll { $0.end <= now }
+    for backend in closing { sayClosed(backend, "removed", "onRemove", logger) }
     for (identifier, former) in records.sorted(by: { $0.value.backend.description < $1.value.backend.description }) {
       var record = former
       if let notice = record.guardian.tick(now: now) { say(notice, record, nil) }
       if let end = record.closing, end <= now {
         record.closing = nil
         closing.append(record.backend)
-        let sessions = record.backend.sessions.load(ordering: .relaxed)
-        logger.notice(
-          "\(BackendDetails(record.backend)) still DOWN: \(sessions) \(sessions == 1 ? "session" : "sessions") closed (onDown)"
-        )
+        sayClosed(record.backend, "still DOWN", "onDown", logger)
       }
       records[identifier] = record
     }
@@ -95,6 +95,21 @@ struct HealthReporter {
   mutating func keep(only backends: [Backend]) {
     let kept = Set(backends.map { ObjectIdentifier($0) })
     records = records.filter { kept.contains($0.key) }
+  }
+
+  /// A backend has left the configuration.
+  /// - Returns: whether its sessions are to be closed at once.
+  mutating func removed(_ backend: Backend, _ onRemove: PoolConfiguration.SessionFate, now: Instant) -> Bool {
+    guard case .close(let delay) = onRemove else { return false }
+    if delay == .zero { return true }
+    leaving.append((backend, now + delay))
+    return false
+  }
+
+  private func sayClosed(_ backend: Backend, _ state: String, _ key: String, _ logger: Logger) {
+    let sessions = backend.sessions.load(ordering: .relaxed)
+    logger.notice(
+      "\(BackendDetails(backend)) \(state): \(sessions) \(sessions == 1 ? "session" : "sessions") closed (\(key))")
   }
 
   private func say(_ notice: FlapGuard.Notice, _ record: Record, _ event: HealthEvent?) {

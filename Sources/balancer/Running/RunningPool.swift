@@ -2,10 +2,13 @@ import Balancing
 import Base
 import Configuration
 import Health
+import TCPProxy
 
 /// A pool at work, beside the part of the file that it came from.
 struct RunningPool {
   let pool: Pool
+  /// How sessions reach it.
+  let destination: Destination
   var configuration: PoolConfiguration
   /// In the order of the file.
   var backends: [Backend]
@@ -38,6 +41,7 @@ struct RunningPool {
         initialHealth: { _ in initial })
       prepared = nil
     }
+    destination = Destination(pool: pool, settings: Destination.Settings(configuration))
   }
 
   /// What a pool that already runs is to become: nothing changes before `commit`.

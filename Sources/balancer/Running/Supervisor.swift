@@ -67,8 +67,7 @@ struct Supervisor: ~Copyable {
     for pool in configuration.pools { pools[pool.name] = try RunningPool(pool, former: nil) }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
-      guard let pool = pools[listener.pool] else { continue }
-      listeners[listener.name] = try RunningListener(listener, pool: pool, former: nil)
+      listeners[listener.name] = try RunningListener(listener, pools: pools, former: nil)
     }
 
     let workerCount = configuration.workers.count
@@ -143,6 +142,7 @@ struct Supervisor: ~Copyable {
   /// Hands an entrance to the workers.
   func open(_ entrance: Entrances.Entrance, _ logger: Logger) {
     guard let listener = Entrances.owner(of: entrance, among: Array(listeners.values)) else { return }
+    for socket in entrance.sockets { listener.setOptions(of: socket) }
     workers.open(entrance.key, sockets: entrance.sockets, service: listener.service)
     logger.notice(
       """

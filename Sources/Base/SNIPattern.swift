@@ -1,5 +1,3 @@
-import Base
-
 /// The name of a route: `www.example.com`, or `*.example.com`.
 ///
 /// The star stands for one or more whole labels: `*.example.com` takes `www.example.com` and `a.b.example.com`, and not

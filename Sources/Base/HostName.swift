@@ -1,11 +1,11 @@
 /// Host names as they stand in a ClientHello and in a route: letters, digits, `-` and `_` in labels of 1 to 63 bytes,
 /// 253 in all, without a dot at the end (RFC 6066, 3; RFC 1123, 2.1). International names are in their ASCII form.
-enum HostName {
-  static let longest = 253
+public enum HostName {
+  public static let longest = 253
   static let longestLabel = 63
 
   /// The name in lower case, or nil when the bytes are none.
-  static func lowercased(_ bytes: UnsafeRawBufferPointer) -> String? {
+  public static func lowercased(_ bytes: UnsafeRawBufferPointer) -> String? {
     guard isValid(bytes) else { return nil }
     return String(unsafeUninitializedCapacity: bytes.count) { buffer in
       for index in 0..<bytes.count {

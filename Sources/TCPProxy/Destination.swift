@@ -1,0 +1,46 @@
+import Balancing
+import Base
+import Reactor
+
+/// How sessions reach the backends of a pool: immutable, replaced as a whole by a reload.
+public final class Destination: Sendable {
+  public struct Settings: Sendable {
+    /// Connects after the first one that failed.
+    public var retries = 2
+    /// How long one connect may take.
+    public var connect: Duration = .seconds(3)
+    /// Silence of a backend after which a session ends; nil is never.
+    public var serverIdle: Duration?
+    /// How long a session waits at most for the first check of the pool.
+    public var wait: Duration = .seconds(2)
+    /// The PROXY header that backends get; nil is none.
+    public var sendProxy: ProxyHeaderWriter?
+    public var options = ConnectOptions()
+    /// Idle time before the kernel asks whether a backend is still there; nil is never.
+    public var keepAlive: Duration?
+
+    public init() {}
+  }
+
+  public let pool: Pool
+  let retries: Int
+  let connectNanoseconds: UInt64
+  /// `UInt64.max` is never.
+  let serverIdleNanoseconds: UInt64
+  let waitNanoseconds: UInt64
+  let sendProxy: ProxyHeaderWriter?
+  let options: ConnectOptions
+  /// 0 is never.
+  let keepAliveSeconds: Int
+
+  public init(pool: Pool, settings: Settings = Settings()) {
+    self.pool = pool
+    retries = settings.retries
+    connectNanoseconds = Optional(settings.connect).wholeNanoseconds
+    serverIdleNanoseconds = settings.serverIdle.wholeNanoseconds
+    waitNanoseconds = Optional(settings.wait).wholeNanoseconds
+    sendProxy = settings.sendProxy
+    options = settings.options
+    keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
+  }
+}
