@@ -5,9 +5,23 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 int linux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
   return accept4(fd, address, length, flags);
+}
+
+ssize_t linux_recv(int fd, void *buffer, size_t count) {
+  return syscall(SYS_recvfrom, fd, buffer, count, 0, NULL, NULL);
+}
+
+ssize_t linux_send(int fd, const void *buffer, size_t count, int flags) {
+  return syscall(SYS_sendto, fd, buffer, count, flags, NULL, 0);
+}
+
+int linux_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout) {
+  return (int)syscall(SYS_epoll_pwait, epoll, events, most, timeout, NULL, 0);
 }
 
 int linux_fcntl_get_flags(int fd) { return fcntl(fd, F_GETFL); }

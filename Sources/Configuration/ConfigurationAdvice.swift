@@ -150,10 +150,12 @@ public struct ConfigurationAdvice: Sendable {
     if health.timeout > health.interval {
       warn(
         path("timeout", "interval"),
-        "a check may take \(health.timeout.text), longer than the interval of \(health.interval.text) to the next one")
+        "a check may take \(health.timeout.written), longer than the interval of \(health.interval.written) to the next one"
+      )
     }
     if let fast = health.fastInterval, fast > health.interval {
-      warn(path("fastInterval", "interval"), "\(fast.text) is slower than the interval of \(health.interval.text)")
+      warn(
+        path("fastInterval", "interval"), "\(fast.written) is slower than the interval of \(health.interval.written)")
     }
   }
 }

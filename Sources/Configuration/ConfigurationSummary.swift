@@ -13,13 +13,16 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
   public init(_ configuration: Configuration, workers: Int, descriptors: Int) {
     var rows: [(String, String)] = []
     rows.append(("workers", configuration.workers == .automatic ? "\(workers) (auto)" : "\(workers)"))
-    if let connections = configuration.limits.connections {
-      rows.append(("connections", "at most \(connections)"))
-    } else {
-      let carried = DescriptorBudget.connectionsCarried(
-        byDescriptors: descriptors, for: configuration, workers: workers)
-      rows.append(("connections", "at most \(carried) (auto: what \(descriptors) open files carry)"))
-    }
+    let limit = configuration.connectionLimit(workers: workers, descriptors: descriptors)
+    let carried = DescriptorBudget.connectionsCarried(
+      byDescriptors: descriptors, for: configuration, workers: workers)
+    let remark =
+      if configuration.limits.connections == nil {
+        " (auto: what \(descriptors) open files carry)"
+      } else if limit > carried {
+        " (\(descriptors) open files carry only \(carried))"
+      } else { "" }
+    rows.append(("connections", "at most \(limit)\(remark)"))
     for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"
@@ -30,7 +33,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     let log = configuration.log
     rows.append(("log", "\(log.level.rawValue) and above as \(log.format.rawValue) to \(log.file ?? "standard error")"))
     let drain = configuration.shutdown.drain
-    rows.append(("shutdown", drain == .zero ? "at once" : "sessions have \(drain.text) to end"))
+    rows.append(("shutdown", drain == .zero ? "at once" : "sessions have \(drain.written) to end"))
 
     // A long name stands alone rather than pushing every other line to the right.
     let width = min(24, rows.map(\.0.count).max() ?? 0)
@@ -60,15 +63,15 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
 
   private static func text(_ health: HealthConfiguration?) -> [String] {
     guard let health else { return ["no checks: every backend counts as up"] }
-    let worst = "fall \(health.fall) × interval \(health.interval.text) + timeout \(health.timeout.text)"
+    let worst = "fall \(health.fall) × interval \(health.interval.written) + timeout \(health.timeout.written)"
     var lines = [
-      "\(health.type.rawValue) check every \(health.interval.text), timeout \(health.timeout.text)",
-      "a dead backend is noticed after \(health.worstTimeToNotice.text) at the latest (\(worst))",
+      "\(health.type.rawValue) check every \(health.interval.written), timeout \(health.timeout.written)",
+      "a dead backend is noticed after \(health.worstTimeToNotice.written) at the latest (\(worst))",
     ]
     let refusing = health.worstTimeToNoticeRefusal
     if refusing < health.worstTimeToNotice {
-      let fast = health.effectiveFastInterval.text
-      lines.append("one that refuses connections after \(refusing.text) (every \(fast) from the first failure on)")
+      let fast = health.effectiveFastInterval.written
+      lines.append("one that refuses connections after \(refusing.written) (every \(fast) from the first failure on)")
     }
     return lines
   }

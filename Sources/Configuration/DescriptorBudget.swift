@@ -4,10 +4,11 @@
 /// checks, reloads and logs go on when every session is taken.
 public enum DescriptorBudget {
   public static let perSession = 2
-  /// Standard streams, log files, the configuration while it is read, name look-ups.
-  public static let process = 64
-  /// A worker's poller, its mailbox, and the pipes it splices with.
-  public static let perWorker = 32
+  /// Standard streams, the log, signals, mailboxes and pollers of the control, health and log threads; the
+  /// configuration while it is read and name look-ups.
+  public static let process = 24
+  /// A worker's poller and its mailbox, and a client that is handed to another worker.
+  public static let perWorker = 4
   /// A listener's address has a socket in each worker.
   public static let perListenAddress = 1
   /// A backend's check.
@@ -38,9 +39,10 @@ public enum DescriptorBudget {
 }
 
 extension Configuration {
-  /// Client connections at once that the program lets in: `limits.connections`, as far as the open files carry it.
+  /// Client connections at once that the program lets in: `limits.connections`, or what the open files carry. A
+  /// number in the file holds even where they do not carry it; `ConfigurationAdvice` warns of that.
   public func connectionLimit(workers: Int, descriptors: Int) -> Int {
-    let carried = DescriptorBudget.connectionsCarried(byDescriptors: descriptors, for: self, workers: workers)
-    return max(1, min(limits.connections ?? carried, carried))
+    limits.connections
+      ?? max(1, DescriptorBudget.connectionsCarried(byDescriptors: descriptors, for: self, workers: workers))
   }
 }

@@ -19,6 +19,8 @@ public enum HealthReport: Sendable {
   case changed(HealthTransition)
   /// A failed check that changes nothing, yet or any more. Only reported where somebody reads it: at debug level.
   case failed(ProbeFailure, health: BackendHealth, streak: Int, needed: Int)
+  /// Descriptors or memory of our own were missing: the backend was not even asked.
+  case skipped(SystemError)
 }
 
 /// The thread that checks all backends. It owns the verdicts' history (streaks, since when) and reports each change;

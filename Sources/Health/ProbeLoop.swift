@@ -130,7 +130,7 @@ struct ProbeLoop: ~Copyable {
 
   /// We could not even ask: that says nothing about the backend.
   private mutating func skip(_ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, _ error: SystemError) {
-    checker.logger.warning("check of \(subject.pointee.backend) skipped, its state stays as it is: \(error)")
+    checker.report(subject.pointee.backend, .skipped(error))
     subject.pointee.probe = nil
     timers.cancel(subject.pointee.timer)
     subject.pointee.timer = timers.schedule(handle, at: now + subject.pointee.settings.interval)

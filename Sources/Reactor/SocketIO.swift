@@ -18,7 +18,7 @@ public enum SocketIO {
   @inlinable
   @inline(__always)
   public static func receive(_ socket: Int32, into buffer: UnsafeMutableRawPointer, count: Int) -> Transfer {
-    let received = uninterrupted { recv(socket, buffer, count, 0) }
+    let received = uninterrupted { linux_recv(socket, buffer, count) }
     if received > 0 { return .bytes(received) }
     if received == 0 { return .ended }
     let number = errno
@@ -31,7 +31,7 @@ public enum SocketIO {
   @inline(__always)
   public static func send(_ socket: Int32, from buffer: UnsafeRawPointer, count: Int, more: Bool) -> Transfer {
     let flags = Int32(MSG_NOSIGNAL) | (more ? Int32(MSG_MORE) : 0)
-    let sent = uninterrupted { Glibc.send(socket, buffer, count, flags) }
+    let sent = uninterrupted { linux_send(socket, buffer, count, flags) }
     if sent >= 0 { return .bytes(sent) }
     let number = errno
     return number == EAGAIN ? .blocked : .failed(SystemError("send", number))

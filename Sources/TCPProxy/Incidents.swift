@@ -8,7 +8,7 @@ public final class Incidents: Sendable {
     case noBackend
     /// A client was closed because every connect that its retries allowed has failed.
     case connectsFailed
-    /// Accepting stopped because descriptors or memory ran out.
+    /// Descriptors or memory ran out: accepting stopped, or a check (`Incidents.checks`) could not be made.
     case exhausted
     /// A listener, or the program, is at its limit of connections.
     case atLimit
@@ -23,6 +23,9 @@ public final class Incidents: Sendable {
     public var count: Int
     public var cause: String
   }
+
+  /// The subject of `exhausted` where a check was skipped.
+  public static let checks = "checks"
 
   private let entries = Mutex<[Entry]>([])
   private let onFirst: @Sendable () -> Void

@@ -24,7 +24,7 @@ class RequestLoad:
     self.child = Child(
       "wrk",
       [packages.find("wrk"), "--threads", 1, "--connections", connections, "--duration", f"{seconds}s",
-       "--script", HERE / "wrk.lua", *header, f"http://127.0.0.1:{port}/"],
+       "--timeout", "10s", "--script", HERE / "wrk.lua", *header, f"http://127.0.0.1:{port}/"],
       stage.load_processor, stage.folder)
 
   def __enter__(self):

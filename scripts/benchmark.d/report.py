@@ -98,7 +98,8 @@ def markdown(workloads, results, proxies, machine, rounds, seconds, day):
     "![Cost of each proxy by workload](benchmarks.svg)",
     "",
     f"Measured {day} on {machine}.",
-    f"{versions}. {rounds} rounds, windows of {seconds} s.",
+    f"{versions}. Rounds: {rounds}, windows of {seconds} s.",
+    *busy(workloads, results),
     "",
     "## Cost",
     "",
@@ -122,6 +123,14 @@ def markdown(workloads, results, proxies, machine, rounds, seconds, day):
     "",
   ]
   return "\n".join(lines)
+
+
+def busy(workloads, results):
+  """A reservation, when the machine was not left alone."""
+  most = max(results.disturbed(workload) for workload in workloads)
+  if most <= QUIET:
+    return []
+  return [f"Other programs took up to {most:.0%} of the proxy's processor meanwhile, so the figures scatter."]
 
 
 def cost_row(workload, results, titles, others):

@@ -10,6 +10,12 @@
 
 int linux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 
+// recv(2), send(2) and epoll_wait(2) without glibc's points of cancellation, which cost two calls each; no thread here
+// is ever cancelled.
+ssize_t linux_recv(int fd, void *buffer, size_t count);
+ssize_t linux_send(int fd, const void *buffer, size_t count, int flags);
+int linux_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout);
+
 // fcntl(2) and prctl(2) are variadic, which Swift cannot call.
 int linux_fcntl_get_flags(int fd);
 int linux_fcntl_set_flags(int fd, int flags);

@@ -10,7 +10,7 @@ struct Entrances {
   struct Entrance {
     let key: Int
     let address: SocketAddress
-    let sockets: [SharedDescriptor]
+    var sockets: [SharedDescriptor]
     let isInherited: Bool
     /// It was passed under the name of its listener, whatever it is bound to.
     let isByName: Bool
@@ -93,6 +93,12 @@ struct Entrances {
   /// Forgets an entrance; its sockets are closed when the last worker lets go of them.
   mutating func remove(_ key: Int) {
     entrances.removeAll { $0.key == key }
+  }
+
+  /// Leaves the sockets to the workers, which close them when nobody waits there any more.
+  mutating func letGo() {
+    for index in entrances.indices { entrances[index].sockets = [] }
+    inherited = .none
   }
 
   /// The files of unix sockets that this process has made.

@@ -17,6 +17,7 @@ struct IncidentReporter {
   mutating func report(_ incidents: Incidents, now: Instant) {
     if let restUntil, restUntil > now { return }
     let entries = incidents.take()
+    sayExhausted(entries.filter { $0.kind == .exhausted })
     for entry in entries { say(entry) }
     restUntil = entries.isEmpty ? nil : now + Self.rest
   }
@@ -28,17 +29,29 @@ struct IncidentReporter {
       logger.error("pool \(entry.subject): \(clients), no backend is eligible: \(entry.cause)")
     case .connectsFailed:
       logger.error("pool \(entry.subject): \(clients), no backend could be reached: \(entry.cause)")
-    case .exhausted:
-      logger.error(
-        """
-        accepting pauses, clients wait in the backlog: \(entry.cause); raise the descriptor limit (ulimit -n, \
-        LimitNOFILE=) or lower limits.connections
-        """)
+    case .exhausted: break
     case .atLimit:
       logger.warning("\(entry.subject) is \(entry.cause): further clients wait in the backlog")
     case .failed:
       logger.error(
         "\(entry.subject): \(entry.cause)\(entry.count == 1 ? "" : " (\(entry.count) times within a second)")")
     }
+  }
+
+  /// One line for all that the same shortage does.
+  private func sayExhausted(_ entries: [Incidents.Entry]) {
+    guard let cause = entries.last?.cause else { return }
+    var effects: [String] = []
+    if entries.contains(where: { $0.subject != Incidents.checks }) {
+      effects.append("accepting pauses, clients wait in the backlog")
+    }
+    if let skipped = entries.first(where: { $0.subject == Incidents.checks })?.count {
+      effects.append("\(skipped) \(skipped == 1 ? "check" : "checks") skipped, the backends' health stays as it is")
+    }
+    logger.error(
+      """
+      \(effects.joined(separator: "; ")): \(cause); raise the descriptor limit (ulimit -n, LimitNOFILE=) or lower \
+      limits.connections
+      """)
   }
 }

@@ -189,6 +189,7 @@ struct Supervisor: ~Copyable {
     case .health(let backend, .changed(let transition)): healthChanged(backend, transition)
     case .health(let backend, .failed(let failure, let health, let streak, let needed)):
       healthReporter.checkFailed(backend, failure, health: health, streak: streak, needed: needed)
+    case .health(_, .skipped(let error)): incidents.add(.exhausted, Incidents.checks, cause: "\(error)")
     case .incident: incidentReporter.report(incidents, now: Clock.now)
     case .drained: if drainEnd != nil, admission.sessions.load(ordering: .acquiring) == 0 { drained() }
     }
@@ -215,6 +216,7 @@ struct Supervisor: ~Copyable {
       \(configuration.shutdown.drain.text) to finish (a second signal stops at once)
       """)
     drainEnd = Clock.now + configuration.shutdown.drain
+    entrances.letGo()
     workers.drain()
   }
 

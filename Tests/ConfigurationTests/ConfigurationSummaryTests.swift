@@ -1,0 +1,91 @@
+import Configuration
+import Testing
+
+@Suite struct ConfigurationSummaryTests {
+  @Test func theSmallestFile() throws {
+    let smallest = try #require(Example.good.first { $0.name == "smallest" })
+    #expect(
+      ConfigurationSummary(try read(smallest.bytes), workers: 4, descriptors: 1024).description == """
+        workers       4 (auto)
+        connections   at most 489 (auto: what 1024 open files carry)
+        listener web  :8080 (tcp) → pool web
+        pool web      round-robin, 2 backends
+                      127.0.0.1:9001
+                      127.0.0.1:9002
+                      tcp check every 2s, timeout 1s
+                      a dead backend is noticed after 7s at the latest (fall 3 × interval 2s + timeout 1s)
+                      one that refuses connections after 3s (every 500ms from the first failure on)
+        log           info and above as text to standard error
+        shutdown      sessions have 30s to end
+        """)
+  }
+
+  @Test func everything() throws {
+    let everything = try #require(Example.good.first { $0.name == "everything" })
+    #expect(
+      ConfigurationSummary(try read(everything.bytes), workers: 4, descriptors: 65536).description == """
+        workers       4
+        connections   at most 20000
+        listener web  :8080, [2001:db8::1]:8081, unix:/run/balancer/web.sock (tcp) → pool web, at most 10000 connections
+        pool web      round-robin, 3 backends
+                      127.0.0.1:9001
+                      two ([::1]:9002), weight 3, at most 100 sessions, backup
+                      three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions
+                      tcp check every 5s, timeout 250ms
+                      a dead backend is noticed after 10250ms at the latest (fall 2 × interval 5s + timeout 250ms)
+                      one that refuses connections after 5750ms (every 750ms from the first failure on)
+        log           debug and above as json to /etc/balancer/logs/balancer.log
+        shutdown      sessions have 2m to end
+        """)
+  }
+
+  @Test func aLimitThatTheOpenFilesDoNotCarry() throws {
+    let everything = try #require(Example.good.first { $0.name == "everything" })
+    let lines = ConfigurationSummary(try read(everything.bytes), workers: 4, descriptors: 1024).lines
+    #expect(lines[1] == "connections   at most 20000 (1024 open files carry only 484)")
+  }
+
+  @Test func offAndLongNames() throws {
+    let text = """
+      {
+        "shutdown": { "drain": "0s" },
+        "listeners": { "a-name-of-a-listener-that-is-too-long-for-the-column": { "listen": ":1", "pool": "p" } },
+        "pools": { "p": { "backends": ["h:1"], "health": "off" } }
+      }
+      """
+    #expect(
+      ConfigurationSummary(try read(text), workers: 1, descriptors: 1024).description == """
+        workers                   1 (auto)
+        connections               at most 497 (auto: what 1024 open files carry)
+        listener a-name-of-a-listener-that-is-too-long-for-the-column  :1 (tcp) → pool p
+        pool p                    round-robin, 1 backend
+                                  h:1
+                                  no checks: every backend counts as up
+        log                       info and above as text to standard error
+        shutdown                  at once
+        """)
+  }
+
+  @Test(arguments: [
+    // interval, timeout, fast, fall: formula, refusal
+    ("2s", "1s", nil, 3, Duration.seconds(7), Duration.seconds(3)),
+    ("2s", "1s", "2s", 3, .seconds(7), .seconds(6)),
+    ("10s", "500ms", "1s", 1, .milliseconds(10_500), .seconds(10)),
+    ("1s", "1s", nil, 5, .seconds(6), .seconds(2)),
+  ])
+  func theWorstTimeToNotice(
+    interval: String, timeout: String, fast: String?, fall: Int, worst: Duration, refusal: Duration
+  ) throws {
+    let fastInterval = fast.map { #", "fastInterval": "\#($0)""# } ?? ""
+    let configuration = try read(
+      """
+      {
+        "listeners": { "a": { "listen": ":1", "pool": "p" } },
+        "pools": { "p": { "backends": ["h:1"],
+          "health": { "interval": "\(interval)", "timeout": "\(timeout)", "fall": \(fall)\(fastInterval) } } }
+      }
+      """)
+    #expect(configuration.pools[0].health?.worstTimeToNotice == worst)
+    #expect(configuration.pools[0].health?.worstTimeToNoticeRefusal == refusal)
+  }
+}
