@@ -49,7 +49,7 @@ struct KeyHash: KeyedScheduler {
     let bound = load * Double(sessions + 1) / Double(weight)
     return table.member(for: request.key) { slot in
       candidates.contains(slot)
-        && Double(members[slot].sessions) < (bound * Double(members[slot].weight)).rounded(.up)
+        && Double(members[slot].sessions) < bound * Double(members[slot].weight)
     } ?? candidates.next(from: 0)
   }
 }

@@ -89,7 +89,7 @@ struct PeakEWMA: LatencyScheduler {
   private static func remaining(after duration: Duration) -> Double {
     let halves = Double(max(duration.nanoseconds, 0)) / Double(halfLife.nanoseconds)
     guard halves < 64 else { return 0 }
-    let whole = halves.rounded(.down)
-    return (1 - (halves - whole) / 2) / Double(UInt64(1) << UInt64(whole))
+    let whole = UInt64(halves)
+    return (1 - (halves - Double(whole)) / 2) / Double(UInt64(1) << whole)
   }
 }
