@@ -147,6 +147,16 @@ public struct RecentTable<Key: Equatable & BitwiseCopyable, Value: BitwiseCopyab
     append(slot)
   }
 
+  /// Calls `body` with each entry that is not pinned, the one touched longest ago first.
+  @inlinable
+  public func forEach(_ body: (Key, Value) -> Void) {
+    var slot = oldest
+    while slot != Self.none {
+      body(entries[Int(slot)].key, entries[Int(slot)].value)
+      slot = entries[Int(slot)].newer
+    }
+  }
+
   @inlinable
   mutating func append(_ slot: UInt32) {
     entries[Int(slot)].older = newest

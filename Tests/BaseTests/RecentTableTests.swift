@@ -18,6 +18,11 @@ private final class Table {
   func remove(_ key: Int) { find(key).map { table.remove($0) } }
   func touch(_ key: Int) { find(key).map { table.touch($0) } }
   func pin(_ key: Int) { find(key).map { table.pin($0) } }
+  var keys: [Int] {
+    var keys: [Int] = []
+    table.forEach { key, _ in keys.append(key) }
+    return keys
+  }
   func unpin(_ key: Int) { find(key).map { table.unpin($0) } }
 
   /// A bad hash, so that chains grow.
@@ -138,6 +143,7 @@ private final class Table {
         model.entries.removeAll { $0.key == key }
       }
       #expect(table.count == model.entries.count, "seed \(seed), step \(step)")
+      #expect(table.keys == model.entries.filter { !$0.isPinned }.map(\.key), "seed \(seed), step \(step)")
       let other = generator.below(30)
       #expect(table.value(other) == model.index(other).map { model.entries[$0].value }, "seed \(seed), step \(step)")
     }
