@@ -179,9 +179,8 @@ final class ListeningSocket: @unchecked Sendable {
     if case .unix(let path) = address { unlink(path) }
     if case .ipv6 = address { setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4) }
     guard address.withSockaddr({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, backlog) == 0 else {
-      let failure = SystemFailure("listen on \(address)")
-      _ = Foundation.close(descriptor)
-      throw failure
+      // Everything is set by now, so this runs `deinit`, which closes.
+      throw SystemFailure("listen on \(address)")
     }
   }
 
