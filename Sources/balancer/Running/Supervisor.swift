@@ -122,6 +122,7 @@ struct Supervisor: ~Copyable {
     for warning in ConfigurationAdvice(configuration, workers: workerCount, descriptors: descriptorLimit).warnings {
       logger.warning("\(warning)")
     }
+    for warning in KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
     checker.configure(healthTargets)
     for entrance in opened { open(entrance, logger) }
     logger.notice("ready")
@@ -147,7 +148,7 @@ struct Supervisor: ~Copyable {
     logger.notice(
       """
       listener \(listener.configuration.name) on \(entrance.address)\(entrance.isInherited ? " (inherited)" : "") → \
-      pool \(listener.configuration.pool)
+      \(listener.configuration.pools.map { "pool \($0)" }.joined(separator: ", "))
       """)
   }
 
