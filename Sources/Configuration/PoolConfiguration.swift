@@ -82,6 +82,24 @@ public struct PoolConfiguration: Equatable, Sendable {
         "onDown", \.onDown, .sessionFate,
         "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
       ),
+      Field(
+        "onRemove", \.onRemove, .sessionFate,
+        "The same for the sessions of a backend that a reload has removed."),
+      Field(
+        "sendProxy", \.sendProxy, .word,
+        "The PROXY header that tells the backends who the client is; they have to expect it."),
+      Field(
+        "source", \.source, .optional(.source),
+        "The local address of connections to backends of its family; client: the client's own, which needs CAP_NET_ADMIN and a route back through this machine. Default: the kernel's choice."
+      ),
+      Field(
+        "tcpKeepAlive", \.tcpKeepAlive, .durationOrOff,
+        "Silence after which the kernel asks whether a backend is still there; one that is not is found within twice that. At most 9 hours hold."
+      ),
+      Field(
+        "fastOpen", \.fastOpen, .boolean,
+        "TCP Fast Open towards the backends: data with the first packet. Needs bit 1 of net.ipv4.tcp_fastopen."),
+      Field("mptcp", \.mptcp, .boolean, "Multipath TCP towards backends that have it (RFC 8684)."),
     ]
 
   /// Everything but the backends.
