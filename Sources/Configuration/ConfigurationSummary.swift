@@ -25,7 +25,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"
-      rows.append(("pool \(pool.name)", "\(pool.scheduler.rawValue), \(pool.backends.count) \(noun)"))
+      rows.append(("pool \(pool.name)", "\(pool.scheduler.description), \(pool.backends.count) \(noun)"))
       rows += pool.backends.map { ("", Self.text($0)) }
       rows += Self.text(pool.health).map { ("", $0) }
     }

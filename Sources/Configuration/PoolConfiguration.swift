@@ -1,11 +1,6 @@
 import Base
 
 public struct PoolConfiguration: Equatable, Sendable {
-  public enum Scheduler: String, CaseIterable, Equatable, Sendable {
-    case roundRobin = "round-robin"
-    case leastConnections = "least-connections"
-  }
-
   public struct Timeouts: Equatable, Sendable {
     public var connect: Duration = .seconds(3)
     /// Silence after which a session ends; nil is never.
@@ -35,12 +30,17 @@ public struct PoolConfiguration: Equatable, Sendable {
 
   public var name = ""
   public var backends: [BackendConfiguration] = []
-  public var scheduler = Scheduler.roundRobin
+  public var scheduler = SchedulerConfiguration.roundRobin
   /// nil is no active checks: every backend counts as up.
   public var health: HealthConfiguration? = HealthConfiguration()
   public var timeouts = Timeouts()
   /// Further connects after the first failed one.
   public var retries = 2
+  /// Retries under way, in percent of the pool's open sessions; a few are always allowed.
+  public var retryBudget = 20
+  /// How long the weight of a backend that came up grows; zero is not at all.
+  public var slowStart: Duration = .zero
+  public var sticky: StickyConfiguration?
   public var onDown = SessionFate.keep
   public var onRemove = SessionFate.keep
   public var sendProxy = SendProxy.off
@@ -55,7 +55,7 @@ public struct PoolConfiguration: Equatable, Sendable {
 
   /// The keys that `defaults` has as well.
   static let inheritedFields: [Field<Self>] = [
-    Field("scheduler", \.scheduler, .word, "How a backend is picked for a new session."),
+    Field("scheduler", \.scheduler, SchedulerConfiguration.shape, "How a backend is picked for a new session."),
     Field(
       "health", \.health,
       .either(
@@ -71,9 +71,18 @@ public struct PoolConfiguration: Equatable, Sendable {
   static let settingsFields =
     inheritedFields + [
       Field(
+        "retryBudget", \.retryBudget, .integer(0...100),
+        "Retries under way, in percent of the pool's open sessions; 3 at once are always allowed."),
+      Field(
+        "slowStart", \.slowStart, .durationOrZero,
+        "A backend that came up gets its weight in ten steps over this time; \"0s\": at once."),
+      Field(
+        "sticky", \.sticky, .optional(StickyConfiguration.shape),
+        "A client that comes back gets the backend that it had."),
+      Field(
         "onDown", \.onDown, .sessionFate,
         "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
-      )
+      ),
     ]
 
   /// Everything but the backends.

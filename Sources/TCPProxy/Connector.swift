@@ -15,9 +15,13 @@ extension Worker {
     while let session = sessions.pointer(to: handle) {
       guard let destination = session.pointee.destination else { return }
       let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
-      switch destination.pool.pick(avoiding: avoided) {
+      let pick = destination.pick(
+        avoiding: avoided, client: session.pointee.clientAddress,
+        serverName: session.pointee.greeting?.serverName, random: &random, now: now)
+      switch pick {
       case .backend(let backend, _):
         session.pointee.backend = backend
+        if destination.pool.schedulerNeeds.contains(.answers) { session.pointee.connectStart = Clock.now }
         if case .unix = backend.address { session.pointee.toClient.thorough = true }
         switch Connecting.to(backend.address, destination.options, client: session.pointee.clientAddress) {
         case .connected(let server):
@@ -87,6 +91,8 @@ extension Worker {
       session.pointee.timer = .none
     }
     session.pointee.phase = .relaying
+    session.pointee.tellAnswer(failed: false)
+    session.pointee.endRetry()
     session.pointee.backend?.sessionsTotal.add(1, ordering: .relaxed)
     session.pointee.lastActive = now
     if session.pointee.timer == .none {
@@ -148,6 +154,8 @@ extension Worker {
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     guard let backend = session.pointee.backend, let destination = session.pointee.destination else { return false }
+    session.pointee.tellAnswer(failed: true)
+    session.pointee.endRetry()
     session.pointee.backend = nil
     backend.connectFailures.add(1, ordering: .relaxed)
     destination.pool.release(backend)
@@ -161,6 +169,13 @@ extension Worker {
       end(handle, reset: false)
       return false
     }
+    guard destination.pool.beginRetry(percent: destination.retryBudget) else {
+      group.incidents.add(
+        .retryRefused, destination.pool.name, cause: "the connect to \(backend.name) failed: \(cause)")
+      end(handle, reset: false)
+      return false
+    }
+    session.pointee.isRetrying = true
     group.logger.debug("connect to \(backend) failed: \(cause); retry \(failures) of \(destination.retries)")
     return true
   }
@@ -178,6 +193,7 @@ extension Worker {
   private mutating func waitForDescriptor(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ error: SystemError
   ) {
+    session.pointee.connectStart = .zero
     if let backend = session.pointee.backend {
       session.pointee.backend = nil
       session.pointee.destination?.pool.release(backend)

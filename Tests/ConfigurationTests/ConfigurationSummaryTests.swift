@@ -31,7 +31,7 @@ import Testing
         workers       4
         connections   at most 20000
         listener web  :8080, [2001:db8::1]:8081, unix:/run/balancer/web.sock (tcp) → pool web, at most 10000 connections
-        pool web      round-robin, 3 backends
+        pool web      hash sni, load 1.25, 3 backends
                       127.0.0.1:9001
                       two ([::1]:9002), weight 3, at most 100 sessions, backup
                       three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions
