@@ -28,7 +28,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"
-      rows.append(("pool \(pool.name)", "\(pool.scheduler.rawValue), \(pool.backends.count) \(noun)"))
+      rows.append(("pool \(pool.name)", "\(pool.scheduler.description), \(pool.backends.count) \(noun)"))
       rows += pool.backends.map { ("", Self.text($0)) }
       rows += (Self.text(pool) + Self.text(pool.health)).map { ("", $0) }
     }

@@ -36,7 +36,7 @@ import Testing
                       refuses 192.0.2.7
                       serves only 192.0.2.0/24, 2001:db8::/32
                       each client: at most 20 connections, 100/s new ones
-        pool web      round-robin, 3 backends
+        pool web      hash sni, load 1.25, 3 backends
                       127.0.0.1:9001
                       two ([::1]:9002), weight 3, at most 100 sessions, backup
                       three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions

@@ -79,7 +79,13 @@ import Testing
     three.name = "three"
     three.weight = 0
     pool.backends = [one, two, three]
-    pool.scheduler = .roundRobin
+    pool.scheduler = .serverNameHash(load: 1.25)
+    pool.retryBudget = 50
+    pool.slowStart = .seconds(30)
+    var sticky = StickyConfiguration()
+    sticky.ttl = .seconds(3600)
+    sticky.size = 5000
+    pool.sticky = sticky
     var health = HealthConfiguration()
     health.interval = .seconds(5)
     health.timeout = .milliseconds(250)

@@ -18,6 +18,8 @@ struct ReferenceTable {
       ReferenceTable("match", properties("$defs", "match")),
       ReferenceTable("listener timeouts", properties("$defs", "listener", "properties", "timeouts")),
       ReferenceTable("pool", properties("$defs", "pool")),
+      ReferenceTable("hash", properties("$defs", "hash")),
+      ReferenceTable("sticky", properties("$defs", "sticky")),
       ReferenceTable("backend", properties("$defs", "backend")),
       ReferenceTable("health", properties("$defs", "health")),
       ReferenceTable("pool timeouts", properties("$defs", "poolTimeouts")),

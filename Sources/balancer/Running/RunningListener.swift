@@ -77,6 +77,7 @@ extension Destination.Settings {
   init(_ pool: PoolConfiguration) {
     self.init()
     retries = pool.retries
+    retryBudget = pool.retryBudget
     connect = pool.timeouts.connect
     serverIdle = pool.timeouts.server
     // The first result of a check comes within its timeout; the rest is for a busy machine.
