@@ -29,14 +29,30 @@ import Testing
         listener web  :8080, [2001:db8::1]:8081, unix:/run/balancer/web.sock (tcp) → pool web, at most 10000 connections
         pool web      round-robin, 3 backends
                       127.0.0.1:9001
-                      two ([::1]:9002), weight 3, at most 100 sessions, backup
+                      two ([::1]:9002), weight 3, at most 100 sessions, backup, checked at [::1]:9003
                       three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions
-                      tcp check every 5s, timeout 250ms
+                      tcp check (expecting "ready") of port 9100 every 5s, timeout 250ms
                       a dead backend is noticed after 10250ms at the latest (fall 2 × interval 5s + timeout 250ms)
                       one that refuses connections after 5750ms (every 750ms from the first failure on)
         log           debug and above as json to /etc/balancer/logs/balancer.log
         shutdown      sessions have 2m to end
         """)
+  }
+
+  @Test func everyTypeOfCheck() throws {
+    let checks = try #require(Example.good.first { $0.name == "checks" })
+    let lines = ConfigurationSummary(try read(checks.bytes), workers: 1, descriptors: 1024).lines
+    #expect(
+      lines.filter { $0.contains(" check") && $0.contains("every") }.map { $0.trimmingPrefix { $0 == " " } } == [
+        "tcp check every 1s, timeout 1s",
+        #"tcp check (expecting "VERSION 1.") every 1s, timeout 1s"#,
+        "redis check every 1s, timeout 1s",
+        "postgresql check every 1s, timeout 1s",
+        #"mysql check (as "balancer") every 1s, timeout 1s"#,
+        "smtp check of port 25 every 1s, timeout 1s",
+        "script check (/etc/balancer/checks/quorum --quick ) every 1s, timeout 1s",
+        "script check (pg_isready) every 1s, timeout 1s",
+      ])
   }
 
   @Test func aLimitThatTheOpenFilesDoNotCarry() throws {

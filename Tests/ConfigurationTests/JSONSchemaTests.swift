@@ -9,6 +9,7 @@ import Testing
   static let seenOnlyByTheProgram: Set = [
     "address-unix-too-long-in-folder", "dangling-pool", "dangling-pool-case", "dangling-pool-far-from-any",
     "duplicate-key", "duplicate-label", "duplicate-pool", "environment-not-set", "environment-wrong-value",
+    "health-key-of-another-type", "health-script-missing", "health-script-without-program",
     "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-address-in-one",
     "same-listen-address-written-otherwise", "same-listen-socket",
   ]
