@@ -175,6 +175,9 @@ public struct ConfigurationAdvice: Sendable {
 
   private mutating func checkHealth(_ pool: PoolConfiguration) {
     guard let health = pool.health else {
+      if pool.backends.contains(where: { $0.check != nil }) {
+        warn("pools.\(pool.name).backends", "a \"check\" is of no use with \"health\": \"off\"")
+      }
       if pool.onDown != .keep {
         warn("pools.\(pool.name).onDown", "without health checks no backend goes down")
       }
@@ -193,6 +196,19 @@ public struct ConfigurationAdvice: Sendable {
         "a check may take \(health.timeout.written), longer than the interval of \(health.interval.written) to the next one"
       )
     }
+    if health.port != nil,
+      let backend = pool.backends.first(where: { backend in
+        if case .unix = backend.address { backend.check == nil } else { false }
+      })
+    {
+      warn(path("port"), "\(backend.name.quoted) is a unix socket, which has no port: it is checked itself")
+    }
+    if health.type == .mysql, health.user == nil, pool.backends.contains(where: { !$0.isCheckedLocally }) {
+      warn(
+        path("type"),
+        "MySQL and MariaDB count each check as a failed login of this machine, and after max_connect_errors (100) of them "
+          + "in a row refuse it, and with it all sessions: give the check a \"user\", or the server skip_name_resolve")
+    }
     if let fast = health.fastInterval, fast > health.interval {
       warn(
         path("fastInterval", "interval"), "\(fast.written) is slower than the interval of \(health.interval.written)")
@@ -206,6 +222,18 @@ extension CIDR {
     if blocks.isEmpty { return nil }
     return (0...prefixLength).lazy.map { CIDR(self.network, prefixLength: $0) }
       .first { blocks.contains($0) && !(besidesItself && $0 == self) }
+  }
+}
+
+extension BackendConfiguration {
+  /// By an address that MySQL does not count the errors of.
+  fileprivate var isCheckedLocally: Bool {
+    switch check ?? address {
+    case .ip(let address, _): address == .loopbackIPv4 || address == .loopbackIPv6
+    case .unix: true
+    case .name(let name, _): name.lowercased() == "localhost"
+    case .any: false
+    }
   }
 }
 

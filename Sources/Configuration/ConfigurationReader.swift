@@ -66,6 +66,7 @@ struct Draft: Sendable {
     let draft = shape.read(json, nil, reading)
     checkPoolReferences(json, reading)
     checkListenAddresses(reading)
+    if let draft { checkScripts(draft.configuration.pools, reading) }
     guard var configuration = draft?.configuration else { return nil }
     configuration.places = Places(file: reading.file, locations: reading.places)
     return configuration
@@ -80,6 +81,21 @@ struct Draft: Sendable {
       reading.fail(
         at: reference.location, path: reference.path,
         "no pool is named \(reference.value.quoted)" + (near.map { " (\(didYouMean($0)))" } ?? ""))
+    }
+  }
+
+  /// A script may be inherited, or only its type.
+  private static func checkScripts(_ pools: [PoolConfiguration], _ reading: Reading) {
+    var told: Set<String> = []
+    for pool in pools {
+      let healths = ["pools.\(pool.name).health", "defaults.health"]
+      guard pool.health?.type == .script, pool.health?.script == nil,
+        // One that is there, but wrong, has been told.
+        !healths.contains(where: { reading.places["\($0).script"] != nil }),
+        let path = healths.map({ "\($0).type" }).first(where: { reading.places[$0] != nil }),
+        let location = reading.places[path], told.insert(path).inserted
+      else { continue }
+      reading.fail(at: location, path: path, "\"script\" is missing: the program that checks")
     }
   }
 

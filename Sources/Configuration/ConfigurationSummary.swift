@@ -97,6 +97,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
     if backend.connections > 0 { parts.append("at most \(backend.connections) sessions") }
     if backend.backup { parts.append("backup") }
+    if let check = backend.check { parts.append("checked at \(check)") }
     return parts.joined(separator: ", ")
   }
 
@@ -104,7 +105,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     guard let health else { return ["no checks: every backend counts as up"] }
     let worst = "fall \(health.fall) × interval \(health.interval.written) + timeout \(health.timeout.written)"
     var lines = [
-      "\(health.type.rawValue) check every \(health.interval.written), timeout \(health.timeout.written)",
+      "\(check(health)) every \(health.interval.written), timeout \(health.timeout.written)",
       "a dead backend is noticed after \(health.worstTimeToNotice.written) at the latest (\(worst))",
     ]
     let refusing = health.worstTimeToNoticeRefusal
@@ -113,6 +114,21 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
       lines.append("one that refuses connections after \(refusing.written) (every \(fast) from the first failure on)")
     }
     return lines
+  }
+}
+
+extension ConfigurationSummary {
+  /// `tcp check`, `tcp check (expecting "220") of port 25`, `mysql check (as "monitor")`, `script check (pg_isready -t 1)`
+  private static func check(_ health: HealthConfiguration) -> String {
+    let detail: String? =
+      switch health.type {
+      case .tcp: health.expect.map { "expecting \($0.quoted)" } ?? health.send.map { "sending \($0.quoted)" }
+      case .mysql: health.user.map { "as \($0.quoted)" }
+      case .script: health.script.map { $0.joined(separator: " ") }
+      case .redis, .postgresql, .smtp: nil
+      }
+    return "\(health.type.rawValue) check" + (detail.map { " (\($0))" } ?? "")
+      + (health.port.map { " of port \($0)" } ?? "")
   }
 }
 

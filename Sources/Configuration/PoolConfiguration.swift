@@ -165,6 +165,8 @@ public struct BackendConfiguration: Equatable, Sendable {
   public var connections = 0
   /// Used only when no other backend can be.
   public var backup = false
+  /// Where checks go; nil is the backend itself.
+  public var check: Endpoint?
   public var labels: [String: String] = [:]
 
   public init() {}
@@ -198,6 +200,9 @@ public struct BackendConfiguration: Equatable, Sendable {
         "connections", \.connections, .integer(0...LimitsConfiguration.mostConnections),
         "Sessions at once; 0: no limit."),
       Field("backup", \.backup, .boolean, "Used only when no other backend can be."),
+      Field(
+        "check", \.check, .optional(.backendAddress),
+        "Where checks of this backend go, when that is not its address: host:port, [IPv6]:port or unix:/path."),
       Field(
         "labels", \.labels, .texts(atMost: 64, longest: 256), "Texts by name that the log shows with this backend."),
     ])

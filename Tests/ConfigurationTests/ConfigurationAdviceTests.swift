@@ -15,7 +15,7 @@ import Testing
   /// What is set aside for two workers, one listener with one address and one backend.
   static let reserve =
     DescriptorBudget.process + 2 * (DescriptorBudget.perWorker + DescriptorBudget.perListenAddress)
-    + DescriptorBudget.perBackend
+    + DescriptorBudget.perCheck
   static let carried = (65_536 - reserve) / 2
 
   /// A file, and what is said of it with two workers and 65536 open files.
@@ -72,6 +72,41 @@ import Testing
       [
         "balancer.json:6:37: warning: pools.web.health.timeout: a check may take 5s, longer than the interval of 2s to the next one",
         "balancer.json:6:54: warning: pools.web.health.fastInterval: 3s is slower than the interval of 2s",
+      ]
+    ),
+    (
+      """
+      {
+        "listeners": { "web": { "listen": ":1", "pool": "web" }, "off": { "listen": ":2", "pool": "off" } },
+        "pools": {
+          "web": { "backends": ["h:1", "unix:/run/a.sock", { "address": "unix:/b", "check": "h:3" }], "health": { "port": 9 } },
+          "off": { "backends": [{ "address": "h:1", "check": "h:2" }], "health": "off" }
+        }
+      }
+      """,
+      [
+        "balancer.json:4:109: warning: pools.web.health.port: \"unix:/run/a.sock\" is a unix socket, which has no port: it "
+          + "is checked itself",
+        "balancer.json:5:14: warning: pools.off.backends: a \"check\" is of no use with \"health\": \"off\"",
+      ]
+    ),
+    // MySQL does not count the errors of loopback and unix sockets.
+    (
+      """
+      {
+        "defaults": { "health": { "type": "mysql" } },
+        "listeners": { "a": { "listen": ":1", "pool": "far" }, "b": { "listen": ":2", "pool": "near" }, "c": { "listen": ":3", "pool": "user" } },
+        "pools": {
+          "far": { "backends": ["localhost:3306", "10.0.0.1:3306"] },
+          "near": { "backends": ["127.0.0.1:3306", "localhost:3307", "unix:/run/mysqld.sock", { "address": "h:1", "check": "[::1]:3306" }] },
+          "user": { "backends": ["10.0.0.1:3306"], "health": { "user": "balancer" } }
+        }
+      }
+      """,
+      [
+        "balancer.json:2:29: warning: defaults.health.type: MySQL and MariaDB count each check as a failed login of this "
+          + "machine, and after max_connect_errors (100) of them in a row refuse it, and with it all sessions: give the check "
+          + "a \"user\", or the server skip_name_resolve"
       ]
     ),
     // What all pools inherit is said once, where it stands.
@@ -234,7 +269,7 @@ import Testing
     let reserve = DescriptorBudget.reserve(for: configuration, workers: 2)
     #expect(
       reserve == DescriptorBudget.process + 2 * (DescriptorBudget.perWorker + 3 * DescriptorBudget.perListenAddress)
-        + 4 * DescriptorBudget.perBackend)
+        + 4 * DescriptorBudget.perCheck)
     #expect((1...200).contains(reserve))
     for (descriptors, connections) in [
       (0, 0), (reserve - 1, 0), (reserve, 0), (reserve + 1, 0), (reserve + 2, 1), (reserve + 3, 1),

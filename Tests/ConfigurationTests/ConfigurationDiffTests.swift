@@ -47,7 +47,19 @@ import Testing
       #""name": "b""#, #""name": "c""#,
       ["+ backend web/c (127.0.0.1:9002)", "- backend web/b (127.0.0.1:9002)"]
     ),
+    (
+      #""name": "b""#, #""name": "b", "check": "127.0.0.1:9102""#,
+      ["~ backend web/b: check unset → 127.0.0.1:9102"]
+    ),
     // Pools.
+    (
+      #""web": { "backends""#,
+      #""web": { "health": { "type": "script", "script": ["true", "x"], "port": 9 }, "backends""#,
+      [
+        "~ pool web: health.type tcp → script", "~ pool web: health.script unset → true, x",
+        "~ pool web: health.port unset → 9",
+      ]
+    ),
     (
       #""web": { "backends""#, #""web": { "scheduler": "least-connections", "backends""#,
       ["~ pool web: scheduler round-robin → least-connections"]

@@ -38,10 +38,10 @@ import Testing
                       each client: at most 20 connections, 100/s new ones
         pool web      hash sni, load 1.25, 3 backends
                       127.0.0.1:9001
-                      two ([::1]:9002), weight 3, at most 100 sessions, backup
+                      two ([::1]:9002), weight 3, at most 100 sessions, backup, checked at [::1]:9003
                       three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions
                       connects with a PROXY header v1 and the local address 192.0.2.9
-                      tcp check every 5s, timeout 250ms
+                      tcp check (expecting "ready") of port 9100 every 5s, timeout 250ms
                       a dead backend is noticed after 10250ms at the latest (fall 2 × interval 5s + timeout 250ms)
                       one that refuses connections after 5750ms (every 750ms from the first failure on)
         log           debug and above as json to /etc/balancer/logs/balancer.log
@@ -59,6 +59,22 @@ import Testing
       "expects a PROXY header, believed of everyone", "serves only 10.0.0.0/8, 192.0.2.1, 2001:db8::/32 and 4 more",
       "each client: 6000/m new ones", "connects with the client's own address",
     ] { #expect(lines.contains(line), "\(line) in \(lines)") }
+  }
+
+  @Test func everyTypeOfCheck() throws {
+    let checks = try #require(Example.good.first { $0.name == "checks" })
+    let lines = ConfigurationSummary(try read(checks.bytes), workers: 1, descriptors: 1024).lines
+    #expect(
+      lines.filter { $0.contains(" check") && $0.contains("every") }.map { $0.trimmingPrefix { $0 == " " } } == [
+        "tcp check every 1s, timeout 1s",
+        #"tcp check (expecting "VERSION 1.") every 1s, timeout 1s"#,
+        "redis check every 1s, timeout 1s",
+        "postgresql check every 1s, timeout 1s",
+        #"mysql check (as "balancer") every 1s, timeout 1s"#,
+        "smtp check of port 25 every 1s, timeout 1s",
+        "script check (/etc/balancer/checks/quorum --quick ) every 1s, timeout 1s",
+        "script check (pg_isready) every 1s, timeout 1s",
+      ])
   }
 
   @Test func aLimitThatTheOpenFilesDoNotCarry() throws {

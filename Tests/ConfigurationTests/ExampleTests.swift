@@ -73,6 +73,7 @@ import Testing
     two.weight = 3
     two.connections = 100
     two.backup = true
+    two.check = try .init(parsing: "[::1]:9003")
     two.labels = ["zone": "a", "rack": "17"]
     var three = BackendConfiguration()
     three.address = .unix("/etc/balancer/run/three.sock")
@@ -94,6 +95,9 @@ import Testing
     health.fall = 2
     health.rise = 5
     health.initial = .down
+    health.send = "hello\r\n"
+    health.expect = "ready"
+    health.port = 9100
     pool.health = health
     pool.timeouts.connect = .seconds(1)
     pool.timeouts.server = .seconds(7 * 86_400)
@@ -138,6 +142,21 @@ import Testing
     #expect(one.tcpKeepAlive == .seconds(120))
     #expect(two.source == IPAddress("2001:db8::7").map { .address($0) })
     #expect(two.tcpKeepAlive == nil)
+  }
+
+  @Test func everyTypeOfCheckIsRead() throws {
+    let example = try #require(Example.good.first { $0.name == "checks" })
+    let pools = try read(example.bytes).pools
+    #expect(pools.map(\.health?.type) == [.tcp, .tcp, .redis, .postgresql, .mysql, .smtp, .script, .script])
+    #expect(pools[0].health?.send == nil && pools[0].health?.expect == nil)
+    #expect(pools[1].health?.send == "version\r\n" && pools[1].health?.expect == "VERSION 1.")
+    #expect(pools[2].backends.map(\.check?.description) == [nil, "10.0.0.2:6380"])
+    #expect(pools[4].health?.user == "balancer")
+    #expect(pools[5].health?.port == 25)
+    // A program with a slash starts from the folder of the file, any other is for PATH.
+    #expect(pools[6].health?.script == ["/etc/balancer/checks/quorum", "--quick", ""])
+    #expect(pools[7].health?.script == ["pg_isready"])
+    #expect(pools.allSatisfy { $0.health?.interval == .seconds(1) })
   }
 
   @Test func poolsInheritWhatTheyDoNotSay() throws {

@@ -12,6 +12,7 @@ import Testing
     "environment-not-set", "environment-wrong-value",
     "listen-range-order", "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-all-and-one",
     "same-listen-range", "same-listen-address-in-one",
+    "health-key-of-another-type", "health-script-missing", "health-script-without-program",
     "same-listen-address-written-otherwise", "same-listen-socket",
   ]
 

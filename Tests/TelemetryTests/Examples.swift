@@ -65,6 +65,24 @@ enum Examples {
     ]
   }
 
+  /// Of checks that talk, and of one that goes elsewhere.
+  static var conversations: [HealthEvent] {
+    [
+      (
+        "redis", nil, #"expected +PONG, received "-LOADING Redis is loading the dataset in memory""#, .microseconds(412)
+      ),
+      ("smtp", "10.0.9.7:25", "expected 220, no answer within 1s", .milliseconds(1000)),
+      ("script", nil, #"exit status 2: "no quorum: 1 of 3 members""#, .milliseconds(41)),
+    ].map { (type: String, address: String?, cause: String, took: Duration) in
+      HealthEvent(
+        backend: BackendDetails(pool: "cache", name: "10.0.0.7:6379", address: "10.0.0.7:6379"), from: .up, to: .down,
+        check: CheckDetails(
+          type: type, address: address, failure: .init(cause: cause, layer: "L7", errno: nil), took: took, streak: 3,
+          needed: 3),
+        formerDuration: .seconds(720), sessions: 0, onDown: .keep, standing: twoOfThree)
+    }
+  }
+
   private static func refused(streak: Int) -> CheckDetails {
     var check = refused
     check.streak = streak

@@ -23,7 +23,7 @@ import Testing
         text(Examples.down, start),
         text(Examples.up, start + .milliseconds(41_127)),
         text(Examples.firstUp, start + .milliseconds(-65_119)),
-      ] + Examples.causes.map { text($0, start) } + [
+      ] + (Examples.causes + Examples.conversations).map { text($0, start) } + [
         text(Examples.lost, start),
         text(Examples.stillUp, start + .milliseconds(-1253)),
         text(Examples.stillDown, start + .milliseconds(4747)),

@@ -1,10 +1,9 @@
-import Balancing
 import Health
 
 /// What the other threads tell the control thread.
 enum ControlMessage: Sendable {
   /// A check of a backend has brought something to light.
-  case health(Backend, HealthReport)
+  case health(HealthTarget, HealthReport)
   /// Something went wrong for a session: see `Incidents`.
   case incident
   /// A worker that drains has no session left.

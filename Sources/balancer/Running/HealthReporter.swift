@@ -27,9 +27,10 @@ struct HealthReporter {
   /// Logs a change.
   /// - Returns: whether the backend's sessions are to be closed at once.
   mutating func changed(
-    _ backend: Backend, _ transition: HealthTransition, standing: PoolStanding,
+    _ target: HealthTarget, _ transition: HealthTransition, standing: PoolStanding,
     onDown: PoolConfiguration.SessionFate, now: Instant
   ) -> Bool {
+    let backend = target.backend
     let fate: HealthEvent.SessionFate =
       switch onDown {
       case .keep: .keep
@@ -37,7 +38,7 @@ struct HealthReporter {
       }
     let event = HealthEvent(
       backend: BackendDetails(backend), from: .init(transition.from), to: .init(transition.to),
-      check: CheckDetails(transition.result, streak: transition.streak, needed: transition.needed),
+      check: CheckDetails(target, transition.result, streak: transition.streak, needed: transition.needed),
       formerDuration: transition.formerDuration, sessions: backend.sessions.load(ordering: .relaxed), onDown: fate,
       standing: StandingDetails(standing))
 
@@ -58,11 +59,13 @@ struct HealthReporter {
   }
 
   /// A failed check that changes nothing.
-  func checkFailed(_ backend: Backend, _ failure: ProbeFailure, health: BackendHealth, streak: Int, needed: Int) {
+  func checkFailed(
+    _ target: HealthTarget, _ failure: ProbeFailure, health: BackendHealth, streak: Int, needed: Int
+  ) {
     logger.log(
       FailedCheckEvent(
-        backend: BackendDetails(backend), health: .init(health),
-        check: CheckDetails(.failed(failure), streak: streak, needed: needed)))
+        backend: BackendDetails(target.backend), health: .init(health),
+        check: CheckDetails(target, .failed(failure), streak: streak, needed: needed)))
   }
 
   /// When `tick` has something to do.
@@ -154,11 +157,13 @@ extension StandingDetails {
 }
 
 extension CheckDetails {
-  init(_ result: ProbeResult, streak: Int, needed: Int) {
+  init(_ target: HealthTarget, _ result: ProbeResult, streak: Int, needed: Int) {
     let failure: Failure? =
       if case .failed(let failure) = result {
         Failure(cause: failure.cause, layer: failure.layer, errno: failure.errno)
       } else { nil }
-    self.init(type: "tcp", failure: failure, took: result.took, streak: streak, needed: needed)
+    self.init(
+      type: target.check.name, address: target.address == target.backend.address ? nil : "\(target.address)",
+      failure: failure, took: result.took, streak: streak, needed: needed)
   }
 }

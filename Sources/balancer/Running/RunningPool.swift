@@ -14,10 +14,13 @@ struct RunningPool {
   var backends: [Backend]
   /// Which backend clients had, where `sticky` asks for it.
   private let stickiness: Stickiness?
+  /// Where each of them is checked.
+  private let checkAddresses: [SocketAddress]
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
   init(_ configuration: PoolConfiguration, former: RunningPool?) throws(Resolver.Failure) {
     var backends: [Backend] = []
+    var checkAddresses: [SocketAddress] = []
     for backend in configuration.backends {
       let address = try Resolver.addresses(of: backend.address)[0]
       let kept = former?.backends.first {
@@ -25,9 +28,13 @@ struct RunningPool {
       }
       backends.append(
         kept ?? Backend(pool: configuration.name, name: backend.name, address: address, labels: backend.labels))
+      checkAddresses.append(
+        try backend.check.map { check throws(Resolver.Failure) in try Resolver.addresses(of: check)[0] }
+          ?? address.with(port: configuration.health?.port))
     }
     self.configuration = configuration
     self.backends = backends
+    self.checkAddresses = checkAddresses
     let members = zip(backends, configuration.backends).map { backend, configuration in
       Member(
         backend: backend, weight: configuration.weight, connections: configuration.connections,
@@ -78,7 +85,10 @@ struct RunningPool {
   var healthTargets: [HealthTarget] {
     guard let health = configuration.health else { return [] }
     let settings = HealthSettings(health)
-    return backends.map { HealthTarget(backend: $0, settings: settings) }
+    let check = HealthCheck(health)
+    return zip(backends, checkAddresses).map { backend, address in
+      HealthTarget(backend: backend, settings: settings, check: check, address: address)
+    }
   }
 }
 
@@ -108,5 +118,27 @@ extension HealthSettings {
     self.init(
       interval: health.interval, timeout: health.timeout, fastInterval: health.fastInterval,
       downInterval: health.downInterval, fall: health.fall, rise: health.rise, initial: initial)
+  }
+}
+
+extension HealthCheck {
+  init(_ health: HealthConfiguration) {
+    self =
+      switch health.type {
+      case .tcp: .tcp(send: health.send ?? "", expect: health.expect ?? "")
+      case .redis: .redis
+      case .postgresql: .postgresql
+      case .mysql: .mysql(user: health.user)
+      case .smtp: .smtp
+      case .script: .script(health.script ?? [])
+      }
+  }
+}
+
+extension SocketAddress {
+  /// The same address with another port, where it has one.
+  fileprivate func with(port: Int?) -> SocketAddress {
+    guard case .ip(let address, _) = self, let port = port.flatMap(UInt16.init(exactly:)) else { return self }
+    return .ip(address, port: port)
   }
 }

@@ -84,8 +84,8 @@ struct Supervisor: ~Copyable {
     let workers = try WorkerGroup(
       count: workerCount, admission: admission, incidents: incidents, logger: log.logger("session"),
       onDrained: { mailbox.post(.drained) })
-    let checker = try HealthChecker(seed: Clock.now.nanoseconds, logger: log.logger("health")) { backend, report in
-      mailbox.post(.health(backend, report))
+    let checker = try HealthChecker(seed: Clock.now.nanoseconds, logger: log.logger("health")) { target, report in
+      mailbox.post(.health(target, report))
     }
     let checkerThread = try checker.start()
     try workers.start()
@@ -196,22 +196,23 @@ struct Supervisor: ~Copyable {
 
   private mutating func handle(_ message: ControlMessage) {
     switch message {
-    case .health(let backend, .changed(let transition)): healthChanged(backend, transition)
-    case .health(let backend, .failed(let failure, let health, let streak, let needed)):
-      healthReporter.checkFailed(backend, failure, health: health, streak: streak, needed: needed)
+    case .health(let target, .changed(let transition)): healthChanged(target, transition)
+    case .health(let target, .failed(let failure, let health, let streak, let needed)):
+      healthReporter.checkFailed(target, failure, health: health, streak: streak, needed: needed)
     case .health(_, .skipped(let error)): incidents.add(.exhausted, Incidents.checks, cause: "\(error)")
     case .incident: incidentReporter.report(incidents, now: Clock.now)
     case .drained: if drainEnd != nil, admission.sessions.load(ordering: .acquiring) == 0 { drained() }
     }
   }
 
-  private mutating func healthChanged(_ backend: Backend, _ transition: HealthTransition) {
+  private mutating func healthChanged(_ target: HealthTarget, _ transition: HealthTransition) {
+    let backend = target.backend
     // A backend that a reload has just removed may still have a last result under way.
     guard let running = pools[backend.pool], running.backends.contains(where: { $0 === backend }) else { return }
     let standing = running.pool.setHealth(transition.to, of: backend)
     workers.poolChanged(running.pool)
     let closesNow = healthReporter.changed(
-      backend, transition, standing: standing, onDown: running.configuration.onDown, now: Clock.now)
+      target, transition, standing: standing, onDown: running.configuration.onDown, now: Clock.now)
     if closesNow { workers.closeSessions(of: backend) }
   }
 
