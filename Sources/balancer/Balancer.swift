@@ -19,7 +19,7 @@ struct Balancer: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, SchemaCommand.self, SimulateCommand.self, DemoCommand.self,
+      RunCommand.self, CheckCommand.self, SchemaCommand.self, SimulateCommand.self, MicroCommand.self, DemoCommand.self,
       DemoBackendCommand.self,
     ])
 

@@ -12,7 +12,8 @@ enum SchedulerDocument {
     exact and easy to follow in a log. **Caches**, sessions kept in a server's memory: `source-hash`, or `{ "hash": "sni" }`
     by name, and with `load` where some clients bring far more than others; unbounded hashes pay for it with the least even
     load. **Servers at different distances**, or whose accepting slows down under load: `peak-ewma`; in tcp mode it sees
-    how long connects take and nothing of the work behind them. **`first`** is for filling as few servers as possible, so
+    how long connects take and nothing of the work behind them, and it leaves a backend that refused alone for a while, which
+    a pool of very few backends feels. **`first`** is for filling as few servers as possible, so
     that the others may sleep or cost nothing; it needs `connections` on each backend, and keeps those it uses busy.
 
     ![The 99th percentile of each scheduler](schedulers.svg)
