@@ -15,6 +15,11 @@ struct PeakEWMA: Scheduler {
   /// find out.
   static let assumed: Duration = .seconds(1)
 
+  // For each pick: a `Duration` has 128 bits, and dividing them is what would cost most.
+  private static let floorNanoseconds = Double(floor.nanoseconds)
+  private static let assumedNanoseconds = Double(assumed.nanoseconds)
+  private static let halfLifeNanoseconds = Double(halfLife.nanoseconds)
+
   private struct Member {
     var weight: Int
     var sessions: Int
@@ -68,7 +73,7 @@ struct PeakEWMA: Scheduler {
     self.now = max(self.now, now)
     let sample = Double(max(latency.nanoseconds, 1))
     let former = members[slot].isAssumed ? 0 : members[slot].latency
-    let remaining = Self.remaining(after: self.now - members[slot].measured)
+    let remaining = Self.remaining(from: members[slot].measured, to: self.now)
     members[slot].latency = max(sample, former * remaining + sample * (1 - remaining))
     members[slot].measured = self.now
     members[slot].isAssumed = false
@@ -79,7 +84,7 @@ struct PeakEWMA: Scheduler {
     guard let (first, second) = candidates.drawTwo(request.random) else { return nil }
     let choice = cost(of: second) < cost(of: first) ? second : first
     if members[choice].latency == 0 {
-      members[choice].latency = Double(Self.assumed.nanoseconds)
+      members[choice].latency = Self.assumedNanoseconds
       members[choice].measured = now
     }
     return choice
@@ -88,7 +93,7 @@ struct PeakEWMA: Scheduler {
   /// The latency of a slot as it counts now, in nanoseconds.
   func latency(of slot: Int) -> Double {
     let member = members[slot]
-    return max(member.latency * Self.remaining(after: now - member.measured), Double(Self.floor.nanoseconds))
+    return max(member.latency * Self.remaining(from: member.measured, to: now), Self.floorNanoseconds)
   }
 
   /// The session to come counts as on a backend of mean weight: among idle ones it is for the draw to heed the weights.
@@ -97,8 +102,9 @@ struct PeakEWMA: Scheduler {
   }
 
   /// What is left of 1 after a while; between halves by a straight line.
-  private static func remaining(after duration: Duration) -> Double {
-    let halves = Double(max(duration.nanoseconds, 0)) / Double(halfLife.nanoseconds)
+  private static func remaining(from start: Instant, to end: Instant) -> Double {
+    if end <= start { return 1 }
+    let halves = Double(end.nanoseconds - start.nanoseconds) / halfLifeNanoseconds
     guard halves < 64 else { return 0 }
     let whole = UInt64(halves)
     return (1 - (halves - Double(whole)) / 2) / Double(UInt64(1) << whole)
