@@ -18,6 +18,8 @@ public struct HealthConfiguration: Equatable, Sendable {
   public var fall = 3
   public var rise = 2
   public var initial = Initial.checking
+  /// nil is no damping.
+  public var flap: FlapConfiguration? = FlapConfiguration()
 
   public init() {}
 
@@ -39,5 +41,10 @@ public struct HealthConfiguration: Equatable, Sendable {
         "initial", \.initial, .word,
         "What a backend is before its first check: up, down, or checking: not used until that check, which is sent at once and decides alone."
       ),
+      Field(
+        "flap", \.flap,
+        .either(
+          .words([("off", nil)], besides: "an object"), or: .optional(FlapConfiguration.shape), "\"off\" or an object"),
+        "Damping: each change adds 1 to a penalty that halves with time; while it is high the backend is held down."),
     ])
 }

@@ -38,6 +38,10 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var scheduler = Scheduler.roundRobin
   /// nil is no active checks: every backend counts as up.
   public var health: HealthConfiguration? = HealthConfiguration()
+  /// nil is off.
+  public var outlier: OutlierConfiguration?
+  /// With a smaller percentage of healthy backends all are used; 0 is never.
+  public var panic = 0
   public var timeouts = Timeouts()
   /// Further connects after the first failed one.
   public var retries = 2
@@ -73,7 +77,16 @@ public struct PoolConfiguration: Equatable, Sendable {
       Field(
         "onDown", \.onDown, .sessionFate,
         "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
-      )
+      ),
+      Field(
+        "outlier", \.outlier,
+        .either(
+          .words([("off", nil)], besides: "an object"), or: .optional(OutlierConfiguration.shape),
+          "\"off\" or an object"),
+        "Passive checks: a backend that fails with real traffic is ejected for a time."),
+      Field(
+        "panic", \.panic, .integer(0...100),
+        "With a smaller percentage of healthy backends sessions go to all of them; 0: never."),
     ]
 
   /// Everything but the backends.

@@ -7,16 +7,21 @@ import Reactor
 public struct HealthTarget: Sendable {
   public let backend: Backend
   public let settings: HealthSettings
+  /// Each result is reported, not only those that change something.
+  public let isWatched: Bool
 
-  public init(backend: Backend, settings: HealthSettings) {
+  public init(backend: Backend, settings: HealthSettings, isWatched: Bool = false) {
     self.backend = backend
     self.settings = settings
+    self.isWatched = isWatched
   }
 }
 
 /// What a check has brought to light.
 public enum HealthReport: Sendable {
   case changed(HealthTransition)
+  /// A check of a backend that is watched has ended; what it changes is reported after that.
+  case watched(isPassed: Bool)
   /// A failed check that changes nothing, yet or any more. Only reported where somebody reads it: at debug level.
   case failed(ProbeFailure, health: BackendHealth, streak: Int, needed: Int)
   /// Descriptors or memory of our own were missing: the backend was not even asked.

@@ -10,6 +10,7 @@ struct ProbeLoop: ~Copyable {
   struct Subject: ~Copyable {
     let backend: Backend
     var settings: HealthSettings
+    var isWatched: Bool
     var tracker: HealthTracker
     var probe: TCPProbe?
     /// Of the next probe, or the deadline of the one that runs.
@@ -76,13 +77,14 @@ struct ProbeLoop: ~Copyable {
       if let handle = handles[identifier], let subject = subjects.pointer(to: handle) {
         let isSlower = subject.pointee.settings.interval != target.settings.interval
         subject.pointee.settings = target.settings
+        subject.pointee.isWatched = target.isWatched
         // A new interval holds from now on, not after the old one.
         if isSlower, subject.pointee.probe == nil { schedule(handle, subject, startedAt: now) }
         continue
       }
       let handle = subjects.insert(
         Subject(
-          backend: target.backend, settings: target.settings,
+          backend: target.backend, settings: target.settings, isWatched: target.isWatched,
           tracker: HealthTracker(initial: target.settings.initial, now: now), probe: nil))
       handles[identifier] = handle
       guard let subject = subjects.pointer(to: handle) else { continue }
@@ -160,6 +162,7 @@ struct ProbeLoop: ~Copyable {
     let took = end - startedAt
     let result: ProbeResult =
       if let cause { .failed(cause.failure(took: took)) } else { .passed(took: took) }
+    if subject.pointee.isWatched { checker.report(subject.pointee.backend, .watched(isPassed: result.isPassed)) }
     if let transition = subject.pointee.tracker.handle(result, settings: subject.pointee.settings, now: end) {
       checker.report(subject.pointee.backend, .changed(transition))
     } else if case .failed(let failure) = result, checker.logger.logLevel <= .debug {

@@ -150,6 +150,7 @@ extension Worker {
     guard let backend = session.pointee.backend, let destination = session.pointee.destination else { return false }
     session.pointee.backend = nil
     backend.connectFailures.add(1, ordering: .relaxed)
+    if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
     destination.pool.release(backend)
     session.pointee.failures += 1
     let failures = Int(session.pointee.failures)

@@ -15,6 +15,8 @@ public final class Destination: Sendable {
     public var wait: Duration = .seconds(2)
     /// The PROXY header that backends get; nil is none.
     public var sendProxy: ProxyHeaderWriter?
+    /// The pool ejects backends that fail: see `Outcomes`.
+    public var watchesOutcomes = false
     public var options = ConnectOptions()
     /// Idle time before the kernel asks whether a backend is still there; nil is never.
     public var keepAlive: Duration?
@@ -29,6 +31,7 @@ public final class Destination: Sendable {
   let serverIdleNanoseconds: UInt64
   let waitNanoseconds: UInt64
   let sendProxy: ProxyHeaderWriter?
+  let watchesOutcomes: Bool
   let options: ConnectOptions
   /// 0 is never.
   let keepAliveSeconds: Int
@@ -40,6 +43,7 @@ public final class Destination: Sendable {
     serverIdleNanoseconds = settings.serverIdle.wholeNanoseconds
     waitNanoseconds = Optional(settings.wait).wholeNanoseconds
     sendProxy = settings.sendProxy
+    watchesOutcomes = settings.watchesOutcomes
     options = settings.options
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
   }

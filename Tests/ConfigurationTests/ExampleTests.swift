@@ -72,11 +72,23 @@ import Testing
     health.fall = 2
     health.rise = 5
     health.initial = .down
+    var flap = FlapConfiguration()
+    flap.hold = 8
+    flap.release = 3
+    flap.halfLife = .seconds(30)
+    health.flap = flap
     pool.health = health
     pool.timeouts.connect = .seconds(1)
     pool.timeouts.server = .seconds(7 * 86_400)
     pool.retries = 0
     pool.onDown = .close(after: .seconds(30))
+    var outlier = OutlierConfiguration()
+    outlier.failures = 3
+    outlier.window = .seconds(5)
+    outlier.eject = .seconds(60)
+    outlier.maxEjected = 34
+    pool.outlier = outlier
+    pool.panic = 25
     expected.pools = [pool]
 
     expected.log.level = .debug

@@ -83,6 +83,7 @@ extension Destination.Settings {
     // The first result of a check comes within its timeout; the rest is for a busy machine.
     wait = (pool.health?.timeout ?? .zero) + .seconds(1)
     keepAlive = pool.tcpKeepAlive
+    watchesOutcomes = pool.outlier != nil
     sendProxy =
       switch pool.sendProxy {
       case .off: nil

@@ -12,6 +12,8 @@ struct RunningPool {
   var configuration: PoolConfiguration
   /// In the order of the file.
   var backends: [Backend]
+  /// What they are, by the same order.
+  var verdicts: PoolVerdicts
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
   init(_ configuration: PoolConfiguration, former: RunningPool?) throws(Resolver.Failure) {
@@ -32,6 +34,11 @@ struct RunningPool {
         backup: configuration.backup)
     }
     let initial = Self.initialHealth(configuration)
+    let settings = PoolVerdicts.Settings(configuration)
+    verdicts = former?.verdicts ?? PoolVerdicts(settings, count: backends.count)
+    if let former {
+      verdicts.reset(settings, former: backends.map { backend in former.backends.firstIndex { $0 === backend } })
+    }
     if let former {
       pool = former.pool
       prepared = (SchedulerKind(configuration.scheduler), members, initial)
@@ -62,10 +69,15 @@ struct RunningPool {
   }
 
   /// What the health checker has to do for this pool.
-  var healthTargets: [HealthTarget] {
-    guard let health = configuration.health else { return [] }
-    let settings = HealthSettings(health)
-    return backends.map { HealthTarget(backend: $0, settings: settings) }
+  /// - Parameter areWatched: each result of each of them is to be told.
+  func healthTargets(areWatched: Bool) -> [HealthTarget] {
+    // Without checks of its own, an ejected backend is still checked until it is back.
+    let settings = configuration.health.map { HealthSettings($0) } ?? HealthSettings(initial: .down)
+    return backends.indices.compactMap { member in
+      let isEjected = verdicts.isEjected(member)
+      if configuration.health == nil, !isEjected { return nil }
+      return HealthTarget(backend: backends[member], settings: settings, isWatched: areWatched || isEjected)
+    }
   }
 }
 
@@ -90,5 +102,31 @@ extension HealthSettings {
     self.init(
       interval: health.interval, timeout: health.timeout, fastInterval: health.fastInterval,
       downInterval: health.downInterval, fall: health.fall, rise: health.rise, initial: initial)
+  }
+}
+
+extension PoolVerdicts.Settings {
+  init(_ pool: PoolConfiguration) {
+    self.init(
+      initial: pool.health.map { HealthSettings($0).initial.health },
+      flap: pool.health?.flap.map {
+        FlapDamper.Settings(hold: Double($0.hold), release: Double($0.release), halfLife: $0.halfLife)
+      },
+      outlier: pool.outlier.map {
+        OutlierDetector.Settings(
+          failures: $0.failures, window: $0.window, eject: $0.eject, maxEjected: $0.maxEjected,
+          passes: pool.health?.rise ?? HealthSettings().rise)
+      },
+      panic: pool.panic)
+  }
+}
+
+extension HealthSettings.Initial {
+  fileprivate var health: BackendHealth {
+    switch self {
+    case .up: .up
+    case .down: .down
+    case .checking: .checking
+    }
   }
 }
