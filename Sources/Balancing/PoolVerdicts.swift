@@ -62,7 +62,6 @@ public struct PoolVerdicts: Sendable {
       if settings.initial == nil { member = Member(checked: .up) }
       // Checks that are new have to give their first verdict.
       if settings.initial != nil, self.settings.initial == nil { member.checked = settings.initial ?? .up }
-      if settings.flap == nil { member.damper = FlapDamper() }
       member.isEjected = settings.outlier != nil && before[former].isEjected
       member.ejectedAt = before[former].ejectedAt
       return member
