@@ -108,7 +108,10 @@ public struct PoolVerdicts: Sendable {
   public mutating func trust(_ member: Int, _ isTrusted: Bool, now: Instant) {
     guard members[member].isTrusted != isTrusted else { return }
     members[member].isTrusted = isTrusted
-    if isTrusted, members[member].damper.hold == nil { members[member].damper.forgive(settings.flap, now: now) }
+    // The change that is the network's fault has been counted, unless the suspicion was there first.
+    if isTrusted, members[member].checked == .down, members[member].damper.hold == nil {
+      members[member].damper.forgive(settings.flap, now: now)
+    }
   }
 
   /// When `release` has something to do.

@@ -82,6 +82,13 @@ private func at(_ seconds: Int64) -> Instant { .zero + .seconds(seconds) }
     #expect(verdicts.traffic(0, succeeded: false, failures: 1000, now: at(1)) == .none)
   }
 
+  @Test func trustBeforeAFailureForgivesNothing() {
+    var verdicts = verdicts(flap: .init(hold: 5, release: 1))
+    for health in [BackendHealth.down, .up] { _ = verdicts.checked(0, health, now: at(1)) }
+    verdicts.trust(0, true, now: at(1))
+    #expect(verdicts.penalty(of: 0, now: at(1)) == 2)
+  }
+
   @Test func aTrustedBackendIsUsedAndItsChangesDoNotCount() {
     var verdicts = verdicts(flap: .init(hold: 1, release: 1))
     #expect(verdicts.checked(0, .down, now: at(1)) == false)
