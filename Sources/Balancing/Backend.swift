@@ -23,6 +23,8 @@ public final class Backend: Sendable {
   /// Bytes relayed since the start, added when a session ends.
   public let bytesToBackend = Atomic<Int>(0)
   public let bytesToClient = Atomic<Int>(0)
+  /// How its sessions fare, where that may eject it.
+  public let outcomes = Outcomes()
 
   /// Where its pool may find it among the members; guarded by the pool's lock.
   let slot = Atomic<Int>(.max)

@@ -27,6 +27,8 @@ public struct HealthConfiguration: Equatable, Sendable {
   public var script: [String]?
   /// Checks go to this port; nil is the backend's own.
   public var port: Int?
+  /// nil is no damping.
+  public var flap: FlapConfiguration? = FlapConfiguration()
 
   public init() {}
 
@@ -66,6 +68,11 @@ public struct HealthConfiguration: Equatable, Sendable {
       Field(
         "port", \.port, .optional(.integer(1...65535)),
         "Checks go to this port of the backend's address. A backend's own check comes before it."),
+      Field(
+        "flap", \.flap,
+        .either(
+          .words([("off", nil)], besides: "an object"), or: .optional(FlapConfiguration.shape), "\"off\" or an object"),
+        "Damping: each change adds 1 to a penalty that halves with time; while it is high the backend is held down."),
     ]
   ).checking { health, json, reading in
     for (key, type) in [("send", Kind.tcp), ("expect", .tcp), ("user", .mysql), ("script", .script)] {

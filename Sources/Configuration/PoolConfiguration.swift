@@ -35,6 +35,10 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var scheduler = SchedulerConfiguration.roundRobin
   /// nil is no active checks: every backend counts as up.
   public var health: HealthConfiguration? = HealthConfiguration()
+  /// nil is off.
+  public var outlier: OutlierConfiguration?
+  /// With a smaller percentage of healthy backends all are used; 0 is never.
+  public var panic = 0
   public var timeouts = Timeouts()
   /// Further connects after the first failed one.
   public var retries = 2
@@ -109,6 +113,15 @@ public struct PoolConfiguration: Equatable, Sendable {
         "fastOpen", \.fastOpen, .boolean,
         "TCP Fast Open towards the backends: data with the first packet. Needs bit 1 of net.ipv4.tcp_fastopen."),
       Field("mptcp", \.mptcp, .boolean, "Multipath TCP towards backends that have it (RFC 8684)."),
+      Field(
+        "outlier", \.outlier,
+        .either(
+          .words([("off", nil)], besides: "an object"), or: .optional(OutlierConfiguration.shape),
+          "\"off\" or an object"),
+        "Passive checks: a backend that fails with real traffic is ejected for a time."),
+      Field(
+        "panic", \.panic, .integer(0...100),
+        "With a smaller percentage of healthy backends sessions go to all of them; 0: never."),
     ]
 
   /// Everything but the backends.

@@ -10,21 +10,27 @@ public struct HealthTarget: Sendable {
   public let check: HealthCheck
   /// Where the check goes: the backend itself, or what answers for it.
   public let address: SocketAddress
+  /// Each result is reported, not only those that change something.
+  public let isWatched: Bool
 
   /// - Parameter address: nil for the backend's own.
   public init(
-    backend: Backend, settings: HealthSettings, check: HealthCheck = .tcp(), address: SocketAddress? = nil
+    backend: Backend, settings: HealthSettings, check: HealthCheck = .tcp(), address: SocketAddress? = nil,
+    isWatched: Bool = false
   ) {
     self.backend = backend
     self.settings = settings
     self.check = check
     self.address = address ?? backend.address
+    self.isWatched = isWatched
   }
 }
 
 /// What a check has brought to light.
 public enum HealthReport: Sendable {
   case changed(HealthTransition)
+  /// A check of a backend that is watched has ended; what it changes is reported after that.
+  case watched(isPassed: Bool)
   /// A failed check that changes nothing, yet or any more. Only reported where somebody reads it: at debug level.
   case failed(ProbeFailure, health: BackendHealth, streak: Int, needed: Int)
   /// Descriptors or memory of our own were missing: the backend was not even asked.

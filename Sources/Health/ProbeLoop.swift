@@ -254,6 +254,7 @@ struct ProbeLoop: ~Copyable {
     let result: ProbeResult =
       if let cause { .failed(cause.failure(took: took)) } else { .passed(took: took) }
     let target = subject.pointee.target
+    if target.isWatched { checker.report(target, .watched(isPassed: result.isPassed)) }
     if let transition = subject.pointee.tracker.handle(result, settings: target.settings, now: now) {
       checker.report(target, .changed(transition))
     } else if case .failed(let failure) = result, checker.logger.logLevel <= .debug {

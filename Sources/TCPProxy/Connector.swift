@@ -7,12 +7,25 @@ import Reactor
 extension Worker {
   /// When a session is first looked at again, if nothing is due before: it then counts as one that lives long.
   private static var firstLookNanoseconds: UInt64 { 3_000_000_000 }
+  /// How long a retry waits for those that `retryBudget` lets go first, and how often it looks.
+  private static var retryWaitNanoseconds: UInt64 { 1_000_000_000 }
+  private static var retryPauseNanoseconds: UInt64 { 10_000_000 }
   /// How soon a session tries again that found no descriptor left.
   private static var descriptorRetryNanoseconds: UInt64 { 50_000_000 }
 
   /// Picks a backend and starts to connect; goes on to the next while connects fail at once.
   mutating func connect(_ handle: Handle) {
     while let session = sessions.pointer(to: handle), let destination = session.pointee.destination {
+      if session.pointee.awaitsRetry {
+        guard destination.pool.beginRetry(percent: destination.retryBudget) else {
+          // The others are over soon: the client need not notice.
+          waiting.insert(handle)
+          wait(handle, session, until: min(now.later(Self.retryPauseNanoseconds), session.pointee.waitEnd))
+          return
+        }
+        session.pointee.awaitsRetry = false
+        session.pointee.isRetrying = true
+      }
       let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
       let pick = destination.pick(
         avoiding: avoided, client: session.pointee.clientAddress,
@@ -183,6 +196,7 @@ extension Worker {
     session.pointee.endRetry()
     session.pointee.backend = nil
     backend.connectFailures.add(1, ordering: .relaxed)
+    if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
     destination.pool.release(backend)
     session.pointee.failures += 1
     let failures = Int(session.pointee.failures)
@@ -194,13 +208,8 @@ extension Worker {
       end(handle, reset: false)
       return false
     }
-    guard destination.pool.beginRetry(percent: destination.retryBudget) else {
-      group.incidents.add(
-        .retryRefused, destination.pool.name, cause: "the connect to \(backend.name) failed: \(cause)")
-      end(handle, reset: false)
-      return false
-    }
-    session.pointee.isRetrying = true
+    session.pointee.awaitsRetry = true
+    session.pointee.waitEnd = now.later(Self.retryWaitNanoseconds)
     group.logger.debug("connect to \(backend) failed: \(cause); retry \(failures) of \(destination.retries)")
     return true
   }
@@ -238,6 +247,11 @@ extension Worker {
     }
     if now < session.pointee.waitEnd {
       connect(handle)
+    } else if session.pointee.awaitsRetry {
+      group.incidents.add(
+        .retryRefused, session.pointee.destination?.pool.name ?? "",
+        cause: "\(session.pointee.failures) of its connects failed")
+      end(handle, reset: false)
     } else {
       group.incidents.add(
         .noBackend, session.pointee.destination?.pool.name ?? "",

@@ -21,6 +21,8 @@ public final class Destination: Sendable {
     public var queue: Duration = .seconds(10)
     /// The PROXY header that backends get; nil is none.
     public var sendProxy: ProxyHeaderWriter?
+    /// The pool ejects backends that fail: see `Outcomes`.
+    public var watchesOutcomes = false
     public var options = ConnectOptions()
     /// Idle time before the kernel asks whether a backend is still there; nil is never.
     public var keepAlive: Duration?
@@ -38,6 +40,7 @@ public final class Destination: Sendable {
   let waitNanoseconds: UInt64
   let queueNanoseconds: UInt64
   let sendProxy: ProxyHeaderWriter?
+  let watchesOutcomes: Bool
   let options: ConnectOptions
   /// 0 is never.
   let keepAliveSeconds: Int
@@ -52,6 +55,7 @@ public final class Destination: Sendable {
     waitNanoseconds = Optional(settings.wait).wholeNanoseconds
     queueNanoseconds = Optional(settings.queue).wholeNanoseconds
     sendProxy = settings.sendProxy
+    watchesOutcomes = settings.watchesOutcomes
     options = settings.options
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
   }
@@ -73,7 +77,7 @@ public final class Destination: Sendable {
     } else if !needs.isDisjoint(with: [.source, .serverName]), let client {
       request.key = StableHash.of(client)
     }
-    guard let (stickiness, ttl) = sticky, let client else { 
+    guard let (stickiness, ttl) = sticky, let client else {
       return pool.pick(avoiding: tried, for: request, orWait: waiter)
     }
     request.preferred = stickiness.backend(of: client, ttl: ttl, now: now)

@@ -163,6 +163,7 @@ extension Worker {
       session.pointee.lastActive = now
       return sourceEnded(handle, session, source)
     case .sourceFailed:
+      if source == .server { backendFailed(session) }
       end(handle, reset: true)
       return false
     case .destinationFailed: return destinationFailed(handle, session, source)
@@ -193,6 +194,14 @@ extension Worker {
     return true
   }
 
+  /// The backend has broken the connection. Before any answer that speaks against it; later it may have its reasons.
+  private func backendFailed(_ session: UnsafeMutablePointer<TCPSession>) {
+    guard let destination = session.pointee.destination, destination.watchesOutcomes,
+      let backend = session.pointee.backend, session.pointee.toClient.bytes == 0, !session.pointee.holdsBytes
+    else { return }
+    if backend.outcomes.fail() { group.onOutcome(backend, "connection reset before any answer") }
+  }
+
   /// A side no longer takes bytes. What it sent before that still belongs to the other side, so it is read to its end
   /// first; then the other side learns of it by a reset.
   private mutating func destinationFailed(
@@ -210,6 +219,7 @@ extension Worker {
       session.pointee.toClient.thorough = true
       opposite = pump(
         &session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
+      if opposite != .ended { backendFailed(session) }
       isStuck = session.pointee.toClient.spill.isHolding
     } else {
       session.pointee.toClient.ended = true

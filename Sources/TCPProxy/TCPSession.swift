@@ -25,6 +25,8 @@ struct TCPSession: ~Copyable {
   var phase = Phase.waiting
   /// Connects that have failed so far.
   var failures: UInt8 = 0
+  /// A connect has failed, and the next one waits for the pool's `retryBudget`.
+  var awaitsRetry = false
   /// It counts for the pool's `retryBudget`.
   var isRetrying = false
   /// A side is gone while the other may still have bytes to deliver: when they are through, it is reset.

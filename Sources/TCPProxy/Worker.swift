@@ -172,6 +172,11 @@ struct Worker: ~Copyable {
     if let backend = session.backend {
       backend.bytesToBackend.add(session.toServer.bytes, ordering: .relaxed)
       backend.bytesToClient.add(session.toClient.bytes, ordering: .relaxed)
+      if session.toClient.bytes > 0 || session.toClient.ended, session.destination?.watchesOutcomes == true,
+        backend.outcomes.succeed()
+      {
+        group.onOutcome(backend, nil)
+      }
       session.destination?.pool.release(backend)
     }
     let service = session.service

@@ -32,6 +32,8 @@ public final class WorkerGroup: Sendable {
   private let threads = Mutex<[Thread]>([])
   /// Called by a worker when its last session has ended while it drains.
   let onDrained: @Sendable () -> Void
+  /// Called by a worker when the `Outcomes` of a backend are to be taken; with the cause of a failure.
+  let onOutcome: @Sendable (Backend, _ cause: String?) -> Void
 
   /// Alone in its cache line, so that workers do not slow each other down by counting.
   private final class Load: Sendable {
@@ -41,7 +43,8 @@ public final class WorkerGroup: Sendable {
   }
 
   public init(
-    count: Int, admission: Admission, incidents: Incidents, logger: Logger, onDrained: @escaping @Sendable () -> Void
+    count: Int, admission: Admission, incidents: Incidents, logger: Logger, onDrained: @escaping @Sendable () -> Void,
+    onOutcome: @escaping @Sendable (Backend, _ cause: String?) -> Void = { _, _ in }
   ) throws(SystemError) {
     var mailboxes: [Mailbox<WorkerMessage>] = []
     for _ in 0..<count { mailboxes.append(try Mailbox()) }
@@ -51,6 +54,7 @@ public final class WorkerGroup: Sendable {
     self.incidents = incidents
     self.logger = logger
     self.onDrained = onDrained
+    self.onOutcome = onOutcome
   }
 
   public var count: Int { mailboxes.count }

@@ -71,7 +71,7 @@ import Testing
     (
       #""spare": { "backends""#, #""spare": { "health": "off", "onDown": { "close": "10s" }, "backends""#,
       [
-        "~ pool spare: health { type: tcp, interval: 2s, timeout: 1s, fall: 3, rise: 2, initial: checking } → off",
+        "~ pool spare: health { type: tcp, interval: 2s, timeout: 1s, fall: 3, rise: 2, initial: checking, flap: { hold: 5, release: 2, halfLife: 1m } } → off",
         "~ pool spare: onDown keep → { close: 10s }",
       ]
     ),

@@ -98,6 +98,11 @@ import Testing
     health.send = "hello\r\n"
     health.expect = "ready"
     health.port = 9100
+    var flap = FlapConfiguration()
+    flap.hold = 8
+    flap.release = 3
+    flap.halfLife = .seconds(30)
+    health.flap = flap
     pool.health = health
     pool.timeouts.connect = .seconds(1)
     pool.timeouts.server = .seconds(7 * 86_400)
@@ -109,6 +114,13 @@ import Testing
     pool.tcpKeepAlive = nil
     pool.fastOpen = true
     pool.mptcp = true
+    var outlier = OutlierConfiguration()
+    outlier.failures = 3
+    outlier.window = .seconds(5)
+    outlier.eject = .seconds(60)
+    outlier.maxEjected = 34
+    pool.outlier = outlier
+    pool.panic = 25
     expected.pools = [pool]
 
     expected.log.level = .debug

@@ -22,6 +22,8 @@ struct ReferenceTable {
       ReferenceTable("sticky", properties("$defs", "sticky")),
       ReferenceTable("backend", properties("$defs", "backend")),
       ReferenceTable("health", properties("$defs", "health")),
+      ReferenceTable("flap", properties("$defs", "flap")),
+      ReferenceTable("outlier", properties("$defs", "outlier")),
       ReferenceTable("pool timeouts", properties("$defs", "poolTimeouts")),
       ReferenceTable("defaults", properties("properties", "defaults")),
       ReferenceTable("log", properties("properties", "log")),

@@ -167,9 +167,8 @@ extension EndToEnd {
           hanging.map(\.json),
           pool: pool(#""retryBudget": 0, "retries": 1, "timeouts": { "connect": "700ms" }"#)))
       let clients = try (0..<12).map { _ in try site.connect() }
-      let line = try balancer.log.waitForLine(containing: "retryBudget allows no more of them at once")
-      #expect(line.contains("no answer within timeouts.connect"))
-      // Three at once are always allowed: those fail later, with their second connect.
+      // Three at once are always allowed, and others follow while they may wait; the rest is turned away.
+      try balancer.log.waitForLine(containing: "retryBudget allows no more of them at once")
       try balancer.log.waitForLine(containing: "2 of 2 connects failed")
       for client in clients { client.close() }
     }

@@ -38,6 +38,7 @@ struct ChecksTests {
       case .changed(let transition): transition.result.failure
       case .failed(let failure, _, _, _): failure
       case .skipped(let error): throw error
+      case .watched: try nextFailure()
       }
     }
   }

@@ -46,6 +46,22 @@ enum Examples {
   static let stopped = FlappingEvent(
     backend: backend, phase: .ended, health: .up, changes: 17, span: .seconds(125), standing: all)
 
+  static let held = DampingEvent(
+    backend: backend, phase: .held(down, above: 5, release: 2, in: .seconds(85)), health: .down, penalty: 5.3123,
+    standing: twoOfThree)
+  static let released = DampingEvent(
+    backend: backend, phase: .released(after: .seconds(125), changes: 2), health: .up, penalty: 1.9999, standing: all)
+
+  static let ejected = EjectionEvent(
+    backend: backend, phase: .ejected(for: .seconds(60), inARow: 2, span: .milliseconds(1200)),
+    cause: "connection reset before any answer", failures: 5, sessions: 12, standing: twoOfThree)
+  static let spared = EjectionEvent(
+    backend: backend, phase: .spared(out: 1, total: 3), cause: "connection reset before any answer", failures: 5,
+    sessions: 12, standing: twoOfThree)
+  static let returned = EjectionEvent(
+    backend: backend, phase: .returned(after: .milliseconds(63_881), passes: 2), cause: nil, failures: 0, sessions: 0,
+    standing: all)
+
   /// One for each kind of cause that is not refusal.
   static var causes: [HealthEvent] {
     let app2 = BackendDetails(pool: "web", name: "app2", address: "10.0.0.6:8080")

@@ -17,18 +17,29 @@ struct HealthReporter {
     let backend: Backend
   }
 
+  /// What a change does to the damping of its backend.
+  enum Damping {
+    case none
+    /// It is held down from now on, for so long if no change comes.
+    case began(FlapConfiguration, penalty: Double, for: Duration)
+    case lasts
+  }
+
   private let logger: Logger
   private var records: [ObjectIdentifier: Record] = [:]
+  /// Why a session of each backend failed, the last time that one did.
+  private var lastFailures: [ObjectIdentifier: String] = [:]
   /// Backends that were removed, and when their sessions are closed.
   private var leaving: [(backend: Backend, end: Instant)] = []
 
   init(logger: Logger) { self.logger = logger }
 
   /// Logs a change.
+  /// - Parameter isDown: whether it was down for its sessions, and is now.
   /// - Returns: whether the backend's sessions are to be closed at once.
   mutating func changed(
-    _ target: HealthTarget, _ transition: HealthTransition, standing: PoolStanding,
-    onDown: PoolConfiguration.SessionFate, now: Instant
+    _ target: HealthTarget, _ transition: HealthTransition, damping: Damping, standing: PoolStanding,
+    onDown: PoolConfiguration.SessionFate, isDown: (before: Bool, now: Bool), now: Instant
   ) -> Bool {
     let backend = target.backend
     let fate: HealthEvent.SessionFate =
@@ -45,17 +56,94 @@ struct HealthReporter {
     var record = records[ObjectIdentifier(backend)] ?? Record(standing: standing, backend: backend)
     record.health = transition.to
     record.standing = standing
-    record.closing = nil
     var closesNow = false
-    if transition.to == .down, case .close(let delay) = onDown {
-      if delay == .zero { closesNow = true } else { record.closing = now + delay }
+    if isDown.before != isDown.now || transition.from == .checking {
+      closesNow = fateChanged(&record, isDown: isDown.now, onDown, now: now)
     }
-    // A first result is no flip.
-    let notices: [FlapGuard.Notice] =
-      transition.from == .checking ? [.change] : record.guardian.handleChange(now: now)
-    for notice in notices { say(notice, record, event) }
+    switch damping {
+    case .none:
+      // A first result is no flip.
+      let notices: [FlapGuard.Notice] =
+        transition.from == .checking ? [.change] : record.guardian.handleChange(now: now)
+      for notice in notices { say(notice, record, event) }
+    case .began(let settings, let penalty, let duration):
+      // From here on its changes are nobody's business until it is let go.
+      record.guardian = FlapGuard()
+      logger.log(
+        DampingEvent(
+          backend: BackendDetails(backend),
+          phase: .held(event, above: settings.hold, release: settings.release, in: duration), health: .down,
+          penalty: penalty, standing: StandingDetails(standing)))
+    case .lasts: break
+    }
     records[ObjectIdentifier(backend)] = record
     return closesNow
+  }
+
+  /// A backend is let go that was held down.
+  mutating func released(
+    _ backend: Backend, _ hold: FlapDamper.Hold, health: BackendHealth, penalty: Double, standing: PoolStanding,
+    now: Instant
+  ) {
+    if health != .down { records[ObjectIdentifier(backend)]?.closing = nil }
+    records[ObjectIdentifier(backend)]?.health = health
+    records[ObjectIdentifier(backend)]?.standing = standing
+    logger.log(
+      DampingEvent(
+        backend: BackendDetails(backend), phase: .released(after: now - hold.since, changes: hold.changes),
+        health: .init(health), penalty: penalty, standing: StandingDetails(standing)))
+  }
+
+  /// A backend has gone down or come up for its sessions, without a change of its checks' verdict.
+  /// - Returns: whether its sessions are to be closed at once.
+  mutating func fateChanged(
+    _ backend: Backend, isDown: Bool, onDown: PoolConfiguration.SessionFate, now: Instant
+  ) -> Bool {
+    guard var record = records[ObjectIdentifier(backend)] else { return false }
+    defer { records[ObjectIdentifier(backend)] = record }
+    return fateChanged(&record, isDown: isDown, onDown, now: now)
+  }
+
+  private func fateChanged(
+    _ record: inout Record, isDown: Bool, _ onDown: PoolConfiguration.SessionFate, now: Instant
+  ) -> Bool {
+    record.closing = nil
+    guard isDown, case .close(let delay) = onDown else { return false }
+    if delay == .zero { return true }
+    record.closing = now + delay
+    return false
+  }
+
+  // MARK: Outliers
+
+  mutating func noteFailure(of backend: Backend, _ cause: String) {
+    lastFailures[ObjectIdentifier(backend)] = cause
+  }
+
+  /// Sessions of a backend have failed so often that it is, or would be, ejected.
+  func judged(_ backend: Backend, _ verdict: OutlierDetector.Verdict, failures: Int, standing: PoolStanding) {
+    let phase: EjectionEvent.Phase
+    switch verdict {
+    case .none: return
+    case .ejected(let ejection):
+      phase = .ejected(for: ejection.duration, inARow: ejection.inARow, span: ejection.span)
+    case .spared(let out, let total): phase = .spared(out: out, total: total)
+    }
+    say(phase, backend, cause: lastFailures[ObjectIdentifier(backend)], failures, standing)
+  }
+
+  /// An ejected backend is back.
+  func returned(_ backend: Backend, after duration: Duration, passes: Int, standing: PoolStanding) {
+    say(.returned(after: duration, passes: passes), backend, cause: nil, 0, standing)
+  }
+
+  private func say(
+    _ phase: EjectionEvent.Phase, _ backend: Backend, cause: String?, _ failures: Int, _ standing: PoolStanding
+  ) {
+    logger.log(
+      EjectionEvent(
+        backend: BackendDetails(backend), phase: phase, cause: cause, failures: failures,
+        sessions: backend.sessions.load(ordering: .relaxed), standing: StandingDetails(standing)))
   }
 
   /// A failed check that changes nothing.
@@ -98,6 +186,7 @@ struct HealthReporter {
   mutating func keep(only backends: [Backend]) {
     let kept = Set(backends.map { ObjectIdentifier($0) })
     records = records.filter { kept.contains($0.key) }
+    lastFailures = lastFailures.filter { kept.contains($0.key) }
   }
 
   /// A backend has left the configuration.

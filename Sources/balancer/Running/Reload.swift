@@ -99,7 +99,7 @@ extension Supervisor {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
     // Sessions that wait may have a backend now, and a higher limit may let clients in.
-    for name in pools.keys.sorted() { if let pool = pools[name]?.pool { workers.poolChanged(pool) } }
+    judgeAnew()
     workers.resumeAccepting()
   }
 

@@ -84,6 +84,7 @@ extension Destination.Settings {
     wait = (pool.health?.timeout ?? .zero) + .seconds(1)
     queue = pool.timeouts.queue
     keepAlive = pool.tcpKeepAlive
+    watchesOutcomes = pool.outlier != nil
     sendProxy =
       switch pool.sendProxy {
       case .off: nil

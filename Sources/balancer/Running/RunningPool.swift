@@ -16,6 +16,8 @@ struct RunningPool {
   private let stickiness: Stickiness?
   /// Where each of them is checked.
   private let checkAddresses: [SocketAddress]
+  /// What they are, by the same order.
+  var verdicts: PoolVerdicts
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
   init(_ configuration: PoolConfiguration, former: RunningPool?) throws(Resolver.Failure) {
@@ -42,6 +44,11 @@ struct RunningPool {
     }
     let initial = Self.initialHealth(configuration)
     let slowStart = SlowStart(duration: configuration.slowStart)
+    let verdictSettings = PoolVerdicts.Settings(configuration)
+    verdicts = former?.verdicts ?? PoolVerdicts(verdictSettings, count: backends.count)
+    if let former {
+      verdicts.reset(verdictSettings, former: backends.map { backend in former.backends.firstIndex { $0 === backend } })
+    }
     if let former {
       pool = former.pool
       prepared = (SchedulerKind(configuration.scheduler), members, slowStart, initial)
@@ -57,9 +64,9 @@ struct RunningPool {
       }
       return former.capacity == sticky.size ? former : Stickiness(copying: former, capacity: sticky.size)
     }
-    var settings = Destination.Settings(configuration)
-    if let stickiness, let sticky = configuration.sticky { settings.sticky = (stickiness, sticky.ttl) }
-    destination = Destination(pool: pool, settings: settings)
+    var destinationSettings = Destination.Settings(configuration)
+    if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.ttl) }
+    destination = Destination(pool: pool, settings: destinationSettings)
   }
 
   /// What a pool that already runs is to become: nothing changes before `commit`.
@@ -82,12 +89,17 @@ struct RunningPool {
   }
 
   /// What the health checker has to do for this pool.
-  var healthTargets: [HealthTarget] {
-    guard let health = configuration.health else { return [] }
-    let settings = HealthSettings(health)
-    let check = HealthCheck(health)
-    return zip(backends, checkAddresses).map { backend, address in
-      HealthTarget(backend: backend, settings: settings, check: check, address: address)
+  /// - Parameter areWatched: each result of each of them is to be told.
+  func healthTargets(areWatched: Bool) -> [HealthTarget] {
+    // Without checks of its own, an ejected backend is still checked until it is back.
+    let check = configuration.health.map { HealthCheck($0) } ?? .tcp()
+    let settings = configuration.health.map { HealthSettings($0) } ?? HealthSettings(initial: .down)
+    return backends.indices.compactMap { member in
+      let isEjected = verdicts.isEjected(member)
+      if configuration.health == nil, !isEjected { return nil }
+      return HealthTarget(
+        backend: backends[member], settings: settings, check: check, address: checkAddresses[member],
+        isWatched: areWatched || isEjected)
     }
   }
 }
@@ -140,5 +152,31 @@ extension SocketAddress {
   fileprivate func with(port: Int?) -> SocketAddress {
     guard case .ip(let address, _) = self, let port = port.flatMap(UInt16.init(exactly:)) else { return self }
     return .ip(address, port: port)
+  }
+}
+
+extension PoolVerdicts.Settings {
+  init(_ pool: PoolConfiguration) {
+    self.init(
+      initial: pool.health.map { HealthSettings($0).initial.health },
+      flap: pool.health?.flap.map {
+        FlapDamper.Settings(hold: Double($0.hold), release: Double($0.release), halfLife: $0.halfLife)
+      },
+      outlier: pool.outlier.map {
+        OutlierDetector.Settings(
+          failures: $0.failures, window: $0.window, eject: $0.eject, maxEjected: $0.maxEjected,
+          passes: pool.health?.rise ?? HealthSettings().rise)
+      },
+      panic: pool.panic)
+  }
+}
+
+extension HealthSettings.Initial {
+  fileprivate var health: BackendHealth {
+    switch self {
+    case .up: .up
+    case .down: .down
+    case .checking: .checking
+    }
   }
 }

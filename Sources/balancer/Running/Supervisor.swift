@@ -30,6 +30,7 @@ struct Supervisor: ~Copyable {
   private let incidents: Incidents
   private var incidentReporter: IncidentReporter
   var healthReporter: HealthReporter
+  var suspicion = NetworkSuspicion()
   private let mailbox: Mailbox<ControlMessage>
   private let signals: SignalSource
   private let poller: Poller
@@ -83,7 +84,7 @@ struct Supervisor: ~Copyable {
     let incidents = Incidents(onFirst: { mailbox.post(.incident) })
     let workers = try WorkerGroup(
       count: workerCount, admission: admission, incidents: incidents, logger: log.logger("session"),
-      onDrained: { mailbox.post(.drained) })
+      onDrained: { mailbox.post(.drained) }, onOutcome: { mailbox.post(.outcome($0, cause: $1)) })
     let checker = try HealthChecker(seed: Clock.now.nanoseconds, logger: log.logger("health")) { target, report in
       mailbox.post(.health(target, report))
     }
@@ -146,7 +147,8 @@ struct Supervisor: ~Copyable {
   }
 
   var healthTargets: [HealthTarget] {
-    configuration.pools.flatMap { pools[$0.name]?.healthTargets ?? [] }
+    let isSuspected = suspicion.since != nil
+    return configuration.pools.flatMap { pools[$0.name]?.healthTargets(areWatched: isSuspected) ?? [] }
   }
 
   /// Hands an entrance to the workers.
@@ -165,7 +167,8 @@ struct Supervisor: ~Copyable {
 
   private mutating func loop() -> Int32 {
     while exitStatus == nil {
-      let deadline = [incidentReporter.restUntil, healthReporter.nextTick, drainEnd].compactMap { $0 }.min()
+      let deadline = [incidentReporter.restUntil, healthReporter.nextTick, nextJudgement, drainEnd]
+        .compactMap { $0 }.min()
       let count = poller.wait(timeout: Poller.timeout(until: deadline, now: Clock.now))
       for index in 0..<count {
         switch Word(rawValue: poller.event(at: index).token) {
@@ -176,6 +179,7 @@ struct Supervisor: ~Copyable {
       }
       let now = Clock.now
       if let end = incidentReporter.restUntil, end <= now { incidentReporter.report(incidents, now: now) }
+      judge(now: now)
       for backend in healthReporter.tick(now: now) { workers.closeSessions(of: backend) }
       if let end = drainEnd, end <= now { drainExpired() }
     }
@@ -199,21 +203,12 @@ struct Supervisor: ~Copyable {
     case .health(let target, .changed(let transition)): healthChanged(target, transition)
     case .health(let target, .failed(let failure, let health, let streak, let needed)):
       healthReporter.checkFailed(target, failure, health: health, streak: streak, needed: needed)
+    case .health(let target, .watched(let isPassed)): checkEnded(target.backend, isPassed: isPassed)
+    case .outcome(let backend, let cause): sessionsEnded(backend, cause: cause)
     case .health(_, .skipped(let error)): incidents.add(.exhausted, Incidents.checks, cause: "\(error)")
     case .incident: incidentReporter.report(incidents, now: Clock.now)
     case .drained: if drainEnd != nil, admission.sessions.load(ordering: .acquiring) == 0 { drained() }
     }
-  }
-
-  private mutating func healthChanged(_ target: HealthTarget, _ transition: HealthTransition) {
-    let backend = target.backend
-    // A backend that a reload has just removed may still have a last result under way.
-    guard let running = pools[backend.pool], running.backends.contains(where: { $0 === backend }) else { return }
-    let standing = running.pool.setHealth(transition.to, of: backend)
-    workers.poolChanged(running.pool)
-    let closesNow = healthReporter.changed(
-      target, transition, standing: standing, onDown: running.configuration.onDown, now: Clock.now)
-    if closesNow { workers.closeSessions(of: backend) }
   }
 
   // MARK: The end
