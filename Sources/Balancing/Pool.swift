@@ -116,7 +116,8 @@ public final class Pool: Sendable {
   /// Begins a retry, if the pool's sessions leave room for one; `endRetry` ends it, however it went.
   /// - Parameter percent: the share of the open sessions that may be retries.
   public func beginRetry(percent: Int) -> Bool {
-    retries.begin(running: state.withLock { $0.sessions }, percent: percent)
+    // The session to be tried again is off its backend, and runs nevertheless.
+    retries.begin(running: state.withLock { $0.sessions } + 1, percent: percent)
   }
 
   public func endRetry() { retries.end() }

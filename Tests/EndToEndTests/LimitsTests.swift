@@ -119,7 +119,9 @@ extension EndToEnd {
     @Test func nothingIsLeftOfManySessions() throws {
       let backends = try site.backends(2)
       let balancer = try site.balancer(
-        site.configuration(backends.map(\.json) + [site.deadAddress().json], top: #""workers": 2"#))
+        site.configuration(
+          backends.map(\.json) + [site.deadAddress().json], pool: #""health": "off", "retryBudget": 100"#,
+          top: #""workers": 2"#))
       func rest(_ sessions: Int) throws -> (descriptors: Int, memory: Int, threads: Int) {
         let load = Load(on: site.front, clients: 16)
         try load.waitForSessions(sessions, within: .seconds(120))

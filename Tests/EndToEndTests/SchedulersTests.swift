@@ -160,6 +160,18 @@ extension EndToEnd {
       #expect(Set([first.backend, second.backend]) == ["a", "b"])
     }
 
+    @Test func simulatePredictsForAFile() throws {
+      let backends = ["a", "b", "c"].map { #"{ "address": "unix:\#($0).sock", "name": "\#($0)", "connections": 40 }"# }
+      let configuration = site.configuration(
+        backends, pool: pool(#""scheduler": "least-connections""#), listener: #""connections": 100"#)
+      let run = try ChildProcess.run(BalancerProcess.command(configuration, in: site.folder, "simulate"))
+      #expect(run.exit == .status(0), "\(run.errors)")
+      #expect(run.output.hasPrefix("pool web, least-connections, 100 sessions\nbackend "), "\(run.output)")
+      #expect(run.output.contains("warning: without a: b would have 50 sessions, its connections are 40"))
+      let bad = try ChildProcess.run(BalancerProcess.command("{}", in: site.folder, "simulate"))
+      #expect(bad.exit == .status(78))
+    }
+
     @Test func retriesBeyondTheBudgetAreRefused() throws {
       let hanging = try (0..<2).map { _ in try site.hangingBackend() }
       let balancer = try site.balancer(
