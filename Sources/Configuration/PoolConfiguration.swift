@@ -10,6 +10,8 @@ public struct PoolConfiguration: Equatable, Sendable {
     public var connect: Duration = .seconds(3)
     /// Silence after which a session ends; nil is never.
     public var server: Duration? = .seconds(300)
+    /// How long a session waits for a backend when all are full.
+    public var queue: Duration = .seconds(10)
 
     public init() {}
   }
@@ -41,6 +43,8 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var timeouts = Timeouts()
   /// Further connects after the first failed one.
   public var retries = 2
+  /// Sessions that may wait for a backend when all are full; 0 is none.
+  public var queue = 1024
   public var onDown = SessionFate.keep
   public var onRemove = SessionFate.keep
   public var sendProxy = SendProxy.off
@@ -71,9 +75,13 @@ public struct PoolConfiguration: Equatable, Sendable {
   static let settingsFields =
     inheritedFields + [
       Field(
+        "queue", \.queue, .integer(0...1_000_000),
+        "Sessions that may wait, first come first served, when all backends have as many as their connections allow; 0: none."
+      ),
+      Field(
         "onDown", \.onDown, .sessionFate,
         "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
-      )
+      ),
     ]
 
   /// Everything but the backends.
@@ -94,6 +102,7 @@ extension PoolConfiguration.Timeouts {
     Self(), definition: "poolTimeouts",
     [
       Field("connect", \.connect, .duration, "How long a backend may take to accept a connection."),
+      Field("queue", \.queue, .duration, "How long a session waits for a backend when all are full."),
       Field(
         "server", \.server, .durationOrOff,
         "Silence of the backend after which a session ends; \"off\" or \"0s\": never."),

@@ -105,9 +105,10 @@ extension Worker {
     case .listenerFull:
       waitForPlace(handle, "listener \(service.listener)") { service.counters.paused.store(true, ordering: .releasing) }
       return false
-    case .full:
+    case .full, .memoryFull:
       let admission = group.admission
-      waitForPlace(handle, "limits.connections") { admission.paused.store(true, ordering: .releasing) }
+      let limit = admission.hasMemory ? "limits.connections" : "limits.memory"
+      waitForPlace(handle, limit) { admission.paused.store(true, ordering: .releasing) }
       return false
     }
     switch Accepting.from(entrance.pointee.socket.number) {
@@ -160,7 +161,7 @@ extension Worker {
   private func mayHavePlace(_ handle: Handle) -> Bool {
     guard let service = entrances.pointer(to: handle)?.pointee.service else { return false }
     return service.counters.sessions.load(ordering: .acquiring) < service.maximumSessions
-      && group.admission.sessions.load(ordering: .acquiring) < group.admission.limit
+      && group.admission.sessions.load(ordering: .acquiring) < group.admission.limit && group.admission.hasMemory
   }
 
   /// No descriptor or memory is left: nothing is accepted for a moment, on any entrance of this worker.

@@ -12,29 +12,18 @@ extension Worker {
 
   /// Picks a backend and starts to connect; goes on to the next while connects fail at once.
   mutating func connect(_ handle: Handle) {
-    while let session = sessions.pointer(to: handle) {
-      guard let destination = session.pointee.destination else { return }
+    while let session = sessions.pointer(to: handle), let destination = session.pointee.destination {
       let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
-      switch destination.pool.pick(avoiding: avoided) {
+      switch destination.pool.pick(avoiding: avoided, orWait: Waiter(session: handle, served: served)) {
       case .backend(let backend, _):
-        session.pointee.backend = backend
-        if case .unix = backend.address { session.pointee.toClient.thorough = true }
-        switch Connecting.to(backend.address, destination.options, client: session.pointee.clientAddress) {
-        case .connected(let server):
-          if watch(server, handle, session) { established(handle, session, []) }
-          return
-        case .underway(let server):
-          if watch(server, handle, session) { startConnectTimer(handle, session) }
-          return
-        case .failed(let error):
-          if error.isExhaustion {
-            waitForDescriptor(handle, session, error)
-            return
-          }
-          if !countFailure(handle, session, "\(error)") { return }
-        }
+        if !attempt(backend, handle, session) { return }
       case .wait:
+        waiting.insert(handle)
         wait(handle, session, until: session.pointee.waitEnd)
+        return
+      case .queued(let place):
+        queued[handle] = place
+        wait(handle, session, until: now.later(destination.queueNanoseconds))
         return
       case .none(let reason):
         group.incidents.add(.noBackend, destination.pool.name, cause: "\(reason)")
@@ -42,6 +31,39 @@ extension Worker {
         return
       }
     }
+  }
+
+  /// Starts to connect to the backend that the session counts on.
+  /// - Returns: whether that failed at once, and another may be tried.
+  private mutating func attempt(
+    _ backend: Backend, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>
+  ) -> Bool {
+    session.pointee.backend = backend
+    if case .unix = backend.address { session.pointee.toClient.thorough = true }
+    let options = session.pointee.destination?.options ?? ConnectOptions()
+    switch Connecting.to(backend.address, options, client: session.pointee.clientAddress) {
+    case .connected(let server):
+      if watch(server, handle, session) { established(handle, session, []) }
+      return false
+    case .underway(let server):
+      if watch(server, handle, session) { startConnectTimer(handle, session) }
+      return false
+    case .failed(let error):
+      if error.isExhaustion {
+        waitForDescriptor(handle, session, error)
+        return false
+      }
+      return countFailure(handle, session, "\(error)")
+    }
+  }
+
+  /// A place in a pool's queue has come to the front.
+  mutating func granted(_ handle: Handle, _ pool: Pool, _ backend: Backend) {
+    guard let session = sessions.pointer(to: handle), queued.removeValue(forKey: handle) != nil else {
+      pool.release(backend)
+      return
+    }
+    if attempt(backend, handle, session) { connect(handle) }
   }
 
   private mutating func watch(
@@ -169,7 +191,6 @@ extension Worker {
 
   private mutating func wait(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, until end: Instant) {
     session.pointee.phase = .waiting
-    waiting.insert(handle)
     timers.cancel(session.pointee.timer)
     session.pointee.timer = timers.schedule(Token(.client, handle), at: end)
   }
@@ -184,10 +205,18 @@ extension Worker {
     }
     descriptorsExhausted(error)
     let retry = now.later(Self.descriptorRetryNanoseconds)
+    waiting.insert(handle)
     wait(handle, session, until: min(retry, session.pointee.waitEnd))
   }
 
   mutating func waitingTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    if queued[handle] != nil {
+      group.incidents.add(
+        .noBackend, session.pointee.destination?.pool.name ?? "",
+        cause: "all backends stayed full for timeouts.queue")
+      end(handle, reset: false)
+      return
+    }
     if now < session.pointee.waitEnd {
       connect(handle)
     } else {

@@ -13,6 +13,8 @@ public final class Destination: Sendable {
     public var serverIdle: Duration?
     /// How long a session waits at most for the first check of the pool.
     public var wait: Duration = .seconds(2)
+    /// How long a session waits at most for a backend when all are full.
+    public var queue: Duration = .seconds(10)
     /// The PROXY header that backends get; nil is none.
     public var sendProxy: ProxyHeaderWriter?
     public var options = ConnectOptions()
@@ -28,6 +30,7 @@ public final class Destination: Sendable {
   /// `UInt64.max` is never.
   let serverIdleNanoseconds: UInt64
   let waitNanoseconds: UInt64
+  let queueNanoseconds: UInt64
   let sendProxy: ProxyHeaderWriter?
   let options: ConnectOptions
   /// 0 is never.
@@ -39,6 +42,7 @@ public final class Destination: Sendable {
     connectNanoseconds = Optional(settings.connect).wholeNanoseconds
     serverIdleNanoseconds = settings.serverIdle.wholeNanoseconds
     waitNanoseconds = Optional(settings.wait).wholeNanoseconds
+    queueNanoseconds = Optional(settings.queue).wholeNanoseconds
     sendProxy = settings.sendProxy
     options = settings.options
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0

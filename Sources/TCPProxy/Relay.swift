@@ -105,8 +105,9 @@ extension Worker {
       switch SocketIO.send(destination, from: rest.baseAddress.unsafelyUnwrapped, count: rest.count, more: false) {
       case .bytes(let sent):
         flow.bytes &+= sent
-        flow.spill.drop(sent)
-        if flow.spill.isHolding { return .moved }
+        let freed = flow.spill.drop(sent)
+        if freed == 0 { return .moved }
+        group.freeMemory(freed)
       case .blocked, .ended: return .idle
       case .failed: return .destinationFailed
       }
@@ -129,6 +130,7 @@ extension Worker {
         flow.adapt(read: received, taken: sent)
         if sent < received {
           flow.spill.hold(buffer + sent, count: received - sent)
+          group.admission.hold(received - sent)
           return .moved
         }
         if isLast { return .ended }

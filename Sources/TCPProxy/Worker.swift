@@ -24,6 +24,10 @@ struct Worker: ~Copyable {
   var tried: [Handle: [Backend]] = [:]
   /// Sessions without a backend.
   var waiting: Set<Handle> = []
+  /// Sessions that wait in the queue of their pool, and their places there.
+  var queued: [Handle: Handle] = [:]
+  /// Tells this worker that a place has come to the front; made once, as every pick carries it.
+  let served: @Sendable (Pool, Backend, Handle) -> Void
   /// Until when accepting pauses because descriptors have run out.
   var exhaustedUntil: Instant?
   /// Of jitter and of schedulers that draw lots.
@@ -43,6 +47,8 @@ struct Worker: ~Copyable {
     self.group = group
     self.poller = poller
     self.now = now
+    let mailbox = group.mailboxes[index]
+    served = { pool, backend, session in mailbox.post(.granted(session, pool, backend)) }
     timers = TimerWheel(now: now)
     random = SeededGenerator(seed: Clock.now.nanoseconds &+ UInt64(index))
   }
@@ -84,6 +90,7 @@ struct Worker: ~Copyable {
       case .replace(let key, let service): replaceService(key, service)
       case .close(let key): closeEntrances { $0 == key }
       case .resumeAccepting: resumeAccepting()
+      case .granted(let handle, let pool, let backend): granted(handle, pool, backend)
       case .poolChanged(let pool): retryWaiting(for: pool)
       case .closeSessions(let backend): endSessions(of: backend)
       case .drain:
@@ -157,7 +164,10 @@ struct Worker: ~Copyable {
     }
     timers.cancel(session.timer)
     if session.failures > 0 { tried[handle] = nil }
-    if session.phase == .waiting { waiting.remove(handle) }
+    if session.phase == .waiting {
+      waiting.remove(handle)
+      if let place = queued.removeValue(forKey: handle) { session.destination?.pool.leave(place) }
+    }
     if let backend = session.backend {
       backend.bytesToBackend.add(session.toServer.bytes, ordering: .relaxed)
       backend.bytesToClient.add(session.toClient.bytes, ordering: .relaxed)
@@ -165,9 +175,11 @@ struct Worker: ~Copyable {
     }
     let service = session.service
     if let ticket = session.ticket { service.clients?.release(ticket) }
+    let spilled = session.toServer.spill.size + session.toClient.spill.size
     // The descriptors are closed here, before a place is given to somebody who needs two.
     _ = consume session
     group.ended(on: index)
+    if spilled > 0 { group.freeMemory(spilled) }
     group.leave(service)
     if isDraining, sessions.count == 0 { group.onDrained() }
   }

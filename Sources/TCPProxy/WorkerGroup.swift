@@ -13,6 +13,8 @@ enum WorkerMessage: Sendable {
   case close(Int)
   case resumeAccepting
   case poolChanged(Pool)
+  /// A session's place in the queue has come to the front: it counts on this backend.
+  case granted(Handle, Pool, Backend)
   case closeSessions(Backend)
   /// Accept what already waits, then close the listening sockets.
   case drain
@@ -111,6 +113,11 @@ public final class WorkerGroup: Sendable {
   /// Gives back a place that `Admission` gave, and wakes those who wait for one.
   func leave(_ service: Service) {
     if admission.leave(service) { resumeAccepting() }
+  }
+
+  /// Bytes that a session held are gone.
+  func freeMemory(_ bytes: Int) {
+    if admission.free(bytes) { resumeAccepting() }
   }
 
   func began(on worker: Int) { loads[worker].sessions.add(1, ordering: .relaxed) }

@@ -42,6 +42,7 @@ struct ReferenceTable {
       switch reference.dropFirst("#/$defs/".count) {
       case "duration", "durationOrZero": return "duration"
       case "durationOrOff": return "duration or `\"off\"`"
+      case "size": return "size"
       case "listenAddress", "backendAddress": return "address"
       case "name": return "name"
       case "file": return "path"

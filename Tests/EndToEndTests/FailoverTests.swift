@@ -140,7 +140,8 @@ extension EndToEnd {
     @Test func whenEveryBackendIsFullTheClientIsClosed() throws {
       let backends = try site.backends(2)
       let balancer = try site.balancer(
-        site.configuration(backends.map { $0.json(#""connections": 1"#) }, top: #""workers": 4"#))
+        site.configuration(
+          backends.map { $0.json(#""connections": 1"#) }, pool: #""queue": 0"#, top: #""workers": 4"#))
       let sessions = try (0..<2).map { _ in try site.session() }
       #expect(sessions.map(\.backend) == ["a", "b"])
       #expect(try site.visit() == nil)

@@ -69,6 +69,22 @@ extension EndToEnd {
       }
     }
 
+    @Test func memoryHasALimit() throws {
+      // Readers that do not read: what is sent to them fills the kernel's buffers, then ours.
+      let backend = try site.backend("a", TestBackend.source(bytes: 1 << 30))
+      let balancer = try site.balancer(
+        site.configuration([backend.json], top: #""workers": 1, "limits": { "memory": "16MiB" }"#))
+      var readers: [Socket] = []
+      let mark = balancer.log.mark
+      try waitUntil("nobody is let in any more") {
+        readers.append(try site.connect())
+        return balancer.log.all.dropFirst(mark).contains { $0.contains("limits.memory is at its limit") }
+      }
+      #expect(try balancer.figures.residentBytes < 64 << 20)
+      for reader in readers { reader.reset() }
+      try waitUntil("somebody is let in again") { try site.connect().hasBytes(within: .seconds(1)) }
+    }
+
     @Test func connectionsOfTheProcessHaveALimit() throws {
       try expectLimit(of: 5, listener: "", top: #""workers": 4, "limits": { "connections": 5 }"#)
     }
@@ -136,7 +152,7 @@ extension EndToEnd {
 
 extension Socket {
   /// Whether something can be received; it is not taken.
-  fileprivate func hasBytes(within limit: Duration) throws -> Bool {
+  func hasBytes(within limit: Duration) throws -> Bool {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, Deadline(in: limit).milliseconds) > 0
   }

@@ -73,6 +73,7 @@ extension Supervisor {
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
     admission.limit = configuration.connectionLimit(workers: workers.count, descriptors: descriptorLimit)
+    setMemoryLimit()
     checker.configure(healthTargets)
     healthReporter.keep(only: pools.values.flatMap(\.backends))
 

@@ -82,6 +82,7 @@ extension Destination.Settings {
     serverIdle = pool.timeouts.server
     // The first result of a check comes within its timeout; the rest is for a busy machine.
     wait = (pool.health?.timeout ?? .zero) + .seconds(1)
+    queue = pool.timeouts.queue
     keepAlive = pool.tcpKeepAlive
     sendProxy =
       switch pool.sendProxy {

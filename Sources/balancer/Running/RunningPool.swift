@@ -38,7 +38,7 @@ struct RunningPool {
     } else {
       pool = Pool(
         name: configuration.name, scheduler: SchedulerKind(configuration.scheduler), members: members,
-        initialHealth: { _ in initial })
+        queue: configuration.queue, initialHealth: { _ in initial })
       prepared = nil
     }
     destination = Destination(pool: pool, settings: Destination.Settings(configuration))
@@ -49,7 +49,8 @@ struct RunningPool {
 
   mutating func commit() {
     guard let (scheduler, members, initial) = prepared else { return }
-    pool.apply(scheduler: scheduler, members: members, initialHealth: { _ in initial })
+    pool.apply(
+      scheduler: scheduler, members: members, queue: configuration.queue, initialHealth: { _ in initial })
     prepared = nil
   }
 

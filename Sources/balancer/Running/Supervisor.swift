@@ -122,10 +122,19 @@ struct Supervisor: ~Copyable {
     for warning in ConfigurationAdvice(configuration, workers: workerCount, descriptors: descriptorLimit).warnings {
       logger.warning("\(warning)")
     }
+    setMemoryLimit()
     checker.configure(healthTargets)
     for entrance in opened { open(entrance, logger) }
     logger.notice("ready")
   }
+
+  /// What the program itself takes leaves the rest of `limits.memory` to the sessions.
+  func setMemoryLimit() {
+    admission.memoryLimit = configuration.limits.memory.map { max(0, $0.bytes - Self.ownMemory) } ?? .max
+  }
+
+  /// Resident without sessions (measured: 11.3 MiB), with a read buffer for each of a few workers.
+  private static var ownMemory: Int { 12 << 20 }
 
   private static func unusedSockets(_ entrances: Entrances) -> [String] {
     entrances.unused.map { entry in
