@@ -10,6 +10,8 @@ public final class Backend: Sendable {
   public let name: String
   public let address: SocketAddress
   public let labels: [String: String]
+  /// The stable hash of the name, the same in every process.
+  public let nameHash: UInt64
 
   /// Sessions open now, over all workers. Only `Pool.pick` and `Pool.release` change it, under the pool's lock; anyone
   /// may read it.
@@ -30,6 +32,7 @@ public final class Backend: Sendable {
     self.name = name
     self.address = address
     self.labels = labels
+    nameHash = StableHash.of(name)
   }
 
   /// - Returns: the sessions open after it.

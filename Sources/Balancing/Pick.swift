@@ -18,11 +18,20 @@ public struct PickReason: Equatable, Sendable {
   public let isBackup: Bool
   /// This session had tried it before, and no other is eligible.
   public let isTriedAgain: Bool
+  /// The session belongs there.
+  public let isSticky: Bool
+
+  init(scheduler: SchedulerKind, isBackup: Bool, isTriedAgain: Bool, isSticky: Bool = false) {
+    self.scheduler = scheduler
+    self.isBackup = isBackup
+    self.isTriedAgain = isTriedAgain
+    self.isSticky = isSticky
+  }
 }
 
 extension PickReason: CustomStringConvertible {
   public var description: String {
-    var text = scheduler.description
+    var text = isSticky ? "sticky" : scheduler.description
     if isBackup { text += ", a backup as no other backend is eligible" }
     if isTriedAgain { text += ", tried again as no other backend is eligible" }
     return text

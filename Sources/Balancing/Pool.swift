@@ -10,32 +10,45 @@ import Synchronization
 public final class Pool: Sendable {
   public let name: String
   private let state: Mutex<State>
+  private let needs = Atomic<UInt8>(0)
+  private let retries = RetryBudget()
 
   /// - Parameters:
   ///   - queue: sessions that may wait for a backend when all are full.
   ///   - initialHealth: what a backend is before its first result. Must not call the pool.
   public init(
-    name: String, scheduler: SchedulerKind, members: [Member], queue: Int = 0,
+    name: String, scheduler: SchedulerKind, members: [Member], queue: Int = 0, slowStart: SlowStart? = nil,
     initialHealth: (Backend) -> BackendHealth
   ) {
     self.name = name
     var initial = State(kind: scheduler)
     initial.queue.limit = queue
-    initial.apply(scheduler: scheduler, members: members, initialHealth: initialHealth)
+    // All of them begin alike.
+    initial.apply(
+      scheduler: scheduler, members: members, slowStart: slowStart, newcomers: .warm, initialHealth: initialHealth)
     state = Mutex(initial)
+    needs.store(scheduler.needs.rawValue, ordering: .relaxed)
+  }
+
+  /// What a session has to bring along in its `PickRequest`, as the scheduler is now.
+  public var schedulerNeeds: SchedulerKind.Needs {
+    SchedulerKind.Needs(rawValue: needs.load(ordering: .relaxed))
   }
 
   /// Takes the members of a new configuration. Of backends that stay (the same objects) the health and the sessions
   /// live on, and with the same kind of scheduler their turns as well. A backend that is named twice counts once.
   /// - Parameter initialHealth: asked for each new backend. Must not call the pool.
   public func apply(
-    scheduler: SchedulerKind, members: [Member], queue: Int = 0, initialHealth: (Backend) -> BackendHealth
+    scheduler: SchedulerKind, members: [Member], queue: Int = 0, slowStart: SlowStart? = nil,
+    initialHealth: (Backend) -> BackendHealth
   ) {
     let grants = state.withLock { state in
       state.queue.limit = queue
-      state.apply(scheduler: scheduler, members: members, initialHealth: initialHealth)
+      state.apply(
+        scheduler: scheduler, members: members, slowStart: slowStart, newcomers: .cold, initialHealth: initialHealth)
       return state.grants()
     }
+    needs.store(scheduler.needs.rawValue, ordering: .relaxed)
     serve(grants)
   }
 
@@ -54,7 +67,7 @@ public final class Pool: Sendable {
 
   /// Nil when the backend is no member.
   public func health(of backend: Backend) -> BackendHealth? {
-    state.withLock { $0.health(of: backend) }
+    state.withLock { $0.state(of: backend)?.health }
   }
 
   public var standing: PoolStanding { state.withLock { $0.standing } }
@@ -90,6 +103,23 @@ public final class Pool: Sendable {
   private func serve(_ grants: [Grant]) {
     for grant in grants { grant.waiter.served(self, grant.backend, grant.waiter.session) }
   }
+
+  /// Tells how long a backend took to answer a session, or to fail it. Only where `schedulerNeeds` has `answers`.
+  public func answered(_ backend: Backend, after latency: Duration, failed: Bool = false, now: Instant) {
+    state.withLock { state in
+      for tier in state.tiers.indices {
+        state.tiers[tier].answered(backend, after: latency, failed: failed, now: now)
+      }
+    }
+  }
+
+  /// Begins a retry, if the pool's sessions leave room for one; `endRetry` ends it, however it went.
+  /// - Parameter percent: the share of the open sessions that may be retries.
+  public func beginRetry(percent: Int) -> Bool {
+    retries.begin(running: state.withLock { $0.sessions }, percent: percent)
+  }
+
+  public func endRetry() { retries.end() }
 }
 
 /// A session that waits for a backend of a pool.
@@ -116,32 +146,40 @@ extension Pool {
     var tiers: InlineArray<2, Tier>
     /// Whoever waits for a backend. While somebody does, no backend is eligible: each that becomes so is granted.
     var queue = Queue<(Waiter, PickRequest)>(limit: 0)
+    /// Open on members and on those that once were.
+    var sessions = 0
 
     init(kind: SchedulerKind) {
       self.kind = kind
       tiers = InlineArray { _ in Tier(scheduler: kind.makeScheduler()) }
     }
 
-    mutating func apply(scheduler: SchedulerKind, members: [Member], initialHealth: (Backend) -> BackendHealth) {
+    mutating func apply(
+      scheduler: SchedulerKind, members: [Member], slowStart: SlowStart?, newcomers: BackendState.Warmth,
+      initialHealth: (Backend) -> BackendHealth
+    ) {
       var states: [[BackendState]] = [[], []]
       var former: [[Int?]] = [[], []]
       var named: Set<ObjectIdentifier> = []
       for member in members where named.insert(ObjectIdentifier(member.backend)).inserted {
         let tier = member.backup ? 1 : 0
+        let before = state(of: member.backend)
         states[tier].append(
-          BackendState(member, health: health(of: member.backend) ?? initialHealth(member.backend)))
+          BackendState(
+            member, health: before?.health ?? initialHealth(member.backend), warmth: before?.warmth ?? newcomers))
         former[tier].append(tiers[tier].slot(of: member.backend))
       }
       for tier in tiers.indices {
         tiers[tier].reset(
-          members: states[tier], former: former[tier], scheduler: scheduler == kind ? nil : scheduler.makeScheduler())
+          members: states[tier], former: former[tier], scheduler: scheduler == kind ? nil : scheduler.makeScheduler(),
+          slowStart: slowStart)
       }
       kind = scheduler
     }
 
-    func health(of backend: Backend) -> BackendHealth? {
+    func state(of backend: Backend) -> BackendState? {
       for tier in tiers.indices {
-        if let slot = tiers[tier].slot(of: backend) { return tiers[tier].members[slot].health }
+        if let slot = tiers[tier].slot(of: backend) { return tiers[tier].members[slot] }
       }
       return nil
     }
@@ -159,6 +197,7 @@ extension Pool {
     }
 
     mutating func release(_ backend: Backend) {
+      sessions -= 1
       for tier in tiers.indices {
         if let slot = tiers[tier].slot(of: backend) { return tiers[tier].count(-1, at: slot) }
       }
@@ -197,9 +236,13 @@ extension Pool {
     ) -> Pick? {
       guard let slot = tiers[tier].choose(avoiding: tried, for: request) else { return nil }
       tiers[tier].count(1, at: slot)
+      sessions += 1
+      let backend = tiers[tier].members[slot].backend
       return .backend(
-        tiers[tier].members[slot].backend,
-        PickReason(scheduler: kind, isBackup: tier == 1, isTriedAgain: isTriedAgain))
+        backend,
+        PickReason(
+          scheduler: kind, isBackup: tier == 1, isTriedAgain: isTriedAgain,
+          isSticky: request.preferred == backend.nameHash))
     }
   }
 }

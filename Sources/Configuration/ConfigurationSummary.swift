@@ -22,12 +22,15 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
       let shortage = limit > carried ? " (\(descriptors) open files carry only \(carried))" : ""
       rows.append(("connections", "at most \(limit)\(shortage)"))
     }
-    for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
+    for listener in configuration.listeners {
+      let lines = Self.text(listener)
+      rows += lines.enumerated().map { ($0.offset == 0 ? "listener \(listener.name)" : "", $0.element) }
+    }
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"
-      rows.append(("pool \(pool.name)", "\(pool.scheduler.rawValue), \(pool.backends.count) \(noun)"))
+      rows.append(("pool \(pool.name)", "\(pool.scheduler.description), \(pool.backends.count) \(noun)"))
       rows += pool.backends.map { ("", Self.text($0)) }
-      rows += Self.text(pool.health).map { ("", $0) }
+      rows += (Self.text(pool) + Self.text(pool.health)).map { ("", $0) }
     }
     let log = configuration.log
     rows.append(("log", "\(log.level.rawValue) and above as \(log.format.rawValue) to \(log.file ?? "standard error")"))
@@ -41,10 +44,47 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
   }
 
-  private static func text(_ listener: ListenerConfiguration) -> String {
-    let addresses = listener.listen.map(\.description).joined(separator: ", ")
+  private static func text(_ listener: ListenerConfiguration) -> [String] {
+    let addresses = Endpoint.written(listener.listen).joined(separator: ", ")
+    let pool = listener.pool.map { " → pool \($0)" } ?? ""
     let limit = listener.connections.map { ", at most \($0) connections" } ?? ""
-    return "\(addresses) (\(listener.mode.rawValue)) → pool \(listener.pool)\(limit)"
+    var lines = ["\(addresses) (\(listener.mode.rawValue))\(pool)\(limit)"]
+    lines += listener.routes.map { route in
+      "\(route.sni.map(\.description).joined(separator: ", ")) → pool \(route.pool)"
+    }
+    if listener.pool == nil { lines.append("whoever asks for another name is closed") }
+    if listener.proxyProtocol != .off {
+      let version = listener.proxyProtocol == .any ? "" : " \(listener.proxyProtocol.rawValue)"
+      let trusted = listener.trustedProxies
+      let whose = trusted.isEmpty ? "everyone" : Self.few(trusted.map(\.description))
+      lines.append("expects a PROXY header\(version), believed of \(whose)")
+    }
+    if !listener.deny.isEmpty { lines.append("refuses \(Self.few(listener.deny.map(\.description)))") }
+    if let allow = listener.allow { lines.append("serves only \(Self.few(allow.map(\.description)))") }
+    let perClient = [
+      listener.perClient.connections.map { "at most \($0) connections" },
+      listener.perClient.rate.map { "\($0) new ones" },
+    ].compactMap { $0 }
+    if !perClient.isEmpty { lines.append("each client: \(perClient.joined(separator: ", "))") }
+    return lines
+  }
+
+  /// Some thousand blocks are not for reading.
+  private static func few(_ texts: [String]) -> String {
+    texts.count <= 4
+      ? texts.joined(separator: ", ")
+      : texts.prefix(3).joined(separator: ", ") + " and \(texts.count - 3) more"
+  }
+
+  private static func text(_ pool: PoolConfiguration) -> [String] {
+    var parts: [String] = []
+    if pool.sendProxy != .off { parts.append("a PROXY header \(pool.sendProxy.rawValue)") }
+    switch pool.source {
+    case nil: break
+    case .client: parts.append("the client's own address")
+    case .address(let address): parts.append("the local address \(address)")
+    }
+    return parts.isEmpty ? [] : ["connects with \(parts.joined(separator: " and "))"]
   }
 
   private static func text(_ backend: BackendConfiguration) -> String {

@@ -1,11 +1,6 @@
 import Base
 
 public struct PoolConfiguration: Equatable, Sendable {
-  public enum Scheduler: String, CaseIterable, Equatable, Sendable {
-    case roundRobin = "round-robin"
-    case leastConnections = "least-connections"
-  }
-
   public struct Timeouts: Equatable, Sendable {
     public var connect: Duration = .seconds(3)
     /// Silence after which a session ends; nil is never.
@@ -37,7 +32,7 @@ public struct PoolConfiguration: Equatable, Sendable {
 
   public var name = ""
   public var backends: [BackendConfiguration] = []
-  public var scheduler = Scheduler.roundRobin
+  public var scheduler = SchedulerConfiguration.roundRobin
   /// nil is no active checks: every backend counts as up.
   public var health: HealthConfiguration? = HealthConfiguration()
   public var timeouts = Timeouts()
@@ -45,6 +40,11 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var retries = 2
   /// Sessions that may wait for a backend when all are full; 0 is none.
   public var queue = 1024
+  /// Retries under way, in percent of the pool's open sessions; a few are always allowed.
+  public var retryBudget = 20
+  /// How long the weight of a backend that came up grows; zero is not at all.
+  public var slowStart: Duration = .zero
+  public var sticky: StickyConfiguration?
   public var onDown = SessionFate.keep
   public var onRemove = SessionFate.keep
   public var sendProxy = SendProxy.off
@@ -59,7 +59,7 @@ public struct PoolConfiguration: Equatable, Sendable {
 
   /// The keys that `defaults` has as well.
   static let inheritedFields: [Field<Self>] = [
-    Field("scheduler", \.scheduler, .word, "How a backend is picked for a new session."),
+    Field("scheduler", \.scheduler, SchedulerConfiguration.shape, "How a backend is picked for a new session."),
     Field(
       "health", \.health,
       .either(
@@ -79,9 +79,36 @@ public struct PoolConfiguration: Equatable, Sendable {
         "Sessions that may wait, first come first served, when all backends have as many as their connections allow; 0: none."
       ),
       Field(
+        "retryBudget", \.retryBudget, .integer(0...100),
+        "Retries under way, in percent of the pool's open sessions; 3 at once are always allowed."),
+      Field(
+        "slowStart", \.slowStart, .durationOrZero,
+        "A backend that came up gets its weight in ten steps over this time; \"0s\": at once."),
+      Field(
+        "sticky", \.sticky, .optional(StickyConfiguration.shape),
+        "A client that comes back gets the backend that it had."),
+      Field(
         "onDown", \.onDown, .sessionFate,
         "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
       ),
+      Field(
+        "onRemove", \.onRemove, .sessionFate,
+        "The same for the sessions of a backend that a reload has removed."),
+      Field(
+        "sendProxy", \.sendProxy, .word,
+        "The PROXY header that tells the backends who the client is; they have to expect it."),
+      Field(
+        "source", \.source, .optional(.source),
+        "The local address of connections to backends of its family; client: the client's own, which needs CAP_NET_ADMIN and a route back through this machine. Default: the kernel's choice."
+      ),
+      Field(
+        "tcpKeepAlive", \.tcpKeepAlive, .durationOrOff,
+        "Silence after which the kernel asks whether a backend is still there; one that is not is found within twice that. At most 9 hours hold."
+      ),
+      Field(
+        "fastOpen", \.fastOpen, .boolean,
+        "TCP Fast Open towards the backends: data with the first packet. Needs bit 1 of net.ipv4.tcp_fastopen."),
+      Field("mptcp", \.mptcp, .boolean, "Multipath TCP towards backends that have it (RFC 8684)."),
     ]
 
   /// Everything but the backends.

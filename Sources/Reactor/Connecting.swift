@@ -15,9 +15,7 @@ public enum Connecting: ~Copyable {
     _ address: SocketAddress, _ options: ConnectOptions = ConnectOptions(), client: IPAddress? = nil
   ) -> Connecting {
     let isIP = address.family != AF_UNIX
-    var number: Int32 = -1
-    if options.multipath, isIP { number = openSocket(address.family, multipathTCP) }
-    if number < 0 { number = openSocket(address.family, 0) }
+    let number = MultipathTCP.socket(address.family, multipath: options.multipath && isIP)
     if number < 0 { return .failed(.last("socket")) }
     let descriptor = Descriptor(adopting: number)
     // A relay writes whole chunks: waiting for more (Nagle) would only delay them.
@@ -29,10 +27,6 @@ public enum Connecting: ~Copyable {
     case EINPROGRESS, EINTR: return .underway(descriptor)
     case let number: return .failed(SystemError("connect", number))
     }
-  }
-
-  private static func openSocket(_ family: Int32, _ protocolNumber: Int32) -> Int32 {
-    socket(family, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, protocolNumber)
   }
 
   /// Takes a local address; a source of the other family cannot be, so the kernel chooses.
@@ -59,8 +53,7 @@ public enum Connecting: ~Copyable {
     return raw.withSockaddr { Glibc.bind(socket, $0, $1) } == 0 ? nil : .last("bind")
   }
 
-  /// Not in Glibc's headers of every version (linux/in.h, linux/in6.h).
-  private static var multipathTCP: Int32 { 262 }
+  /// Not in Glibc's headers of every version (linux/in6.h).
   private static var ipv6Transparent: Int32 { 75 }
 }
 

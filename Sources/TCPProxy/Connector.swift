@@ -14,7 +14,11 @@ extension Worker {
   mutating func connect(_ handle: Handle) {
     while let session = sessions.pointer(to: handle), let destination = session.pointee.destination {
       let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
-      switch destination.pool.pick(avoiding: avoided, orWait: Waiter(session: handle, served: served)) {
+      let pick = destination.pick(
+        avoiding: avoided, client: session.pointee.clientAddress,
+        serverName: session.pointee.greeting?.serverName, random: &random, now: now,
+        orWait: Waiter(session: handle, served: served))
+      switch pick {
       case .backend(let backend, _):
         if !attempt(backend, handle, session) { return }
       case .wait:
@@ -39,6 +43,9 @@ extension Worker {
     _ backend: Backend, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>
   ) -> Bool {
     session.pointee.backend = backend
+    if session.pointee.destination?.pool.schedulerNeeds.contains(.answers) == true {
+      session.pointee.connectStart = Clock.now
+    }
     if case .unix = backend.address { session.pointee.toClient.thorough = true }
     let options = session.pointee.destination?.options ?? ConnectOptions()
     switch Connecting.to(backend.address, options, client: session.pointee.clientAddress) {
@@ -109,6 +116,8 @@ extension Worker {
       session.pointee.timer = .none
     }
     session.pointee.phase = .relaying
+    session.pointee.tellAnswer(failed: false)
+    session.pointee.endRetry()
     session.pointee.backend?.sessionsTotal.add(1, ordering: .relaxed)
     session.pointee.lastActive = now
     if session.pointee.timer == .none {
@@ -170,6 +179,8 @@ extension Worker {
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     guard let backend = session.pointee.backend, let destination = session.pointee.destination else { return false }
+    session.pointee.tellAnswer(failed: true)
+    session.pointee.endRetry()
     session.pointee.backend = nil
     backend.connectFailures.add(1, ordering: .relaxed)
     destination.pool.release(backend)
@@ -183,6 +194,13 @@ extension Worker {
       end(handle, reset: false)
       return false
     }
+    guard destination.pool.beginRetry(percent: destination.retryBudget) else {
+      group.incidents.add(
+        .retryRefused, destination.pool.name, cause: "the connect to \(backend.name) failed: \(cause)")
+      end(handle, reset: false)
+      return false
+    }
+    session.pointee.isRetrying = true
     group.logger.debug("connect to \(backend) failed: \(cause); retry \(failures) of \(destination.retries)")
     return true
   }
@@ -199,6 +217,7 @@ extension Worker {
   private mutating func waitForDescriptor(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ error: SystemError
   ) {
+    session.pointee.connectStart = .zero
     if let backend = session.pointee.backend {
       session.pointee.backend = nil
       session.pointee.destination?.pool.release(backend)

@@ -80,7 +80,7 @@ extension Worker {
         return false
       }
       session.pointee.ticket = ticket
-      if service.routes != nil {
+      if service.readsHello {
         greeting.stage = .hello
       } else {
         finishGreeting(handle, session, service.destination)

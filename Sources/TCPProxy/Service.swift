@@ -84,7 +84,12 @@ public final class Service: Sendable {
   }
 
   /// Whether a client has to say something before it gets a backend.
-  var hasGreeting: Bool { proxyHeader != nil || routes != nil }
+  var hasGreeting: Bool { proxyHeader != nil || readsHello }
+
+  /// Whether somebody wants to know the name that a client asks for: the routes, or the scheduler of the pool.
+  var readsHello: Bool {
+    routes != nil || destination?.pool.schedulerNeeds.contains(.serverName) == true
+  }
 }
 
 /// Where TLS connections go by the name that they ask for, which is read and never decrypted.

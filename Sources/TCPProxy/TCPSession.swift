@@ -25,6 +25,8 @@ struct TCPSession: ~Copyable {
   var phase = Phase.waiting
   /// Connects that have failed so far.
   var failures: UInt8 = 0
+  /// It counts for the pool's `retryBudget`.
+  var isRetrying = false
   /// A side is gone while the other may still have bytes to deliver: when they are through, it is reset.
   var broken = false
   /// The kernel looks after a backend that falls silent.
@@ -35,6 +37,8 @@ struct TCPSession: ~Copyable {
   var toClient = Flow()
   /// When bytes last moved, or when the connect began.
   var lastActive: Instant
+  /// When the connect began, to the nanosecond; zero where nobody wants to know.
+  var connectStart = Instant.zero
   /// When the waiting for a backend ends.
   var waitEnd: Instant
   var timer = Timer.none
@@ -55,6 +59,21 @@ struct TCPSession: ~Copyable {
     lastActive = now
     waitEnd = now
     toServer.thorough = address == nil
+  }
+
+  /// The retry under way, if there is one, has come to an end.
+  mutating func endRetry() {
+    if !isRetrying { return }
+    isRetrying = false
+    destination?.pool.endRetry()
+  }
+
+  /// Tells the pool how long its backend took to answer, where the pool wants to know.
+  mutating func tellAnswer(failed: Bool) {
+    if connectStart == .zero { return }
+    let now = Clock.now
+    if let backend { destination?.pool.answered(backend, after: now - connectStart, failed: failed, now: now) }
+    connectStart = .zero
   }
 
   /// Silence after which it ends: the shorter of the client's and the backend's; `UInt64.max` is never.

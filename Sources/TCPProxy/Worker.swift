@@ -157,7 +157,8 @@ struct Worker: ~Copyable {
   /// Ends a session: its sockets are closed, its places given back.
   /// - Parameter reset: tell the peers by a reset that this is no orderly end.
   mutating func end(_ handle: Handle, reset: Bool) {
-    guard let session = sessions.remove(handle) else { return }
+    guard var session = sessions.remove(handle) else { return }
+    session.endRetry()
     if reset || session.holdsBytes {
       SocketIO.resetOnClose(session.client.number)
       if session.server.isOpen { SocketIO.resetOnClose(session.server.number) }

@@ -15,7 +15,10 @@ private struct Stage<Choice: Scheduler> {
     sessions = weights.map { _ in 0 }
     candidates = Set(weights.indices.filter { weights[$0] > 0 })
     random = SeededGenerator(seed: seed)
-    self.scheduler.reset(members: weights.map { ScheduledMember(weight: $0, sessions: 0) })
+    self.scheduler.reset(
+      members: weights.enumerated().map {
+        ScheduledMember(name: StableHash.of("\($0)"), weight: $1, sessions: 0)
+      })
     for slot in candidates { self.scheduler.add(slot) }
   }
 
@@ -61,7 +64,8 @@ private struct Stage<Choice: Scheduler> {
         // A new configuration with the same members.
         stage.scheduler.reset(
           members: weights.indices.map {
-            ScheduledMember(weight: weights[$0], sessions: stage.sessions[$0], former: $0)
+            ScheduledMember(
+              name: StableHash.of("\($0)"), weight: weights[$0], sessions: stage.sessions[$0], former: $0)
           })
         for slot in stage.candidates { stage.scheduler.add(slot) }
       default:
@@ -148,8 +152,7 @@ private struct Stage<Choice: Scheduler> {
     func owners(_ order: [Int]) -> [String] {
       var scheduler = KeyHash()
       scheduler.reset(
-        members: order.map { ScheduledMember(weight: $0 + 1, sessions: 0) },
-        names: order.map { StableHash.of(names[$0]) })
+        members: order.map { ScheduledMember(name: StableHash.of(names[$0]), weight: $0 + 1, sessions: 0) })
       for slot in order.indices { scheduler.add(slot) }
       return Self.keys.map { names[order[scheduler.pick(PickRequest(key: $0))!]] }
     }
@@ -261,7 +264,7 @@ private struct Stage<Choice: Scheduler> {
     var stage = Stage(PeakEWMA(), weights: [1, 1])
     stage.scheduler.answered(1, after: .milliseconds(70), now: at(1))
     stage.scheduler.reset(members: [
-      ScheduledMember(weight: 2, sessions: 0, former: 1), ScheduledMember(weight: 1, sessions: 0),
+      ScheduledMember(name: 1, weight: 2, sessions: 0, former: 1), ScheduledMember(name: 0, weight: 1, sessions: 0),
     ])
     #expect(milliseconds(stage.scheduler, 0) == 70)
     #expect(milliseconds(stage.scheduler, 1) == 1)

@@ -129,21 +129,79 @@ import Testing
         #"balancer.json:4:14: warning: pools.web.backends: "[::1]:8080" is the listener "web" (:8080) itself: sessions would go round in circles"#,
       ]
     ),
+    // A pool that only a route names is used, and a loop by way of a route is one.
+    (
+      """
+      {
+        "listeners": { "web": { "listen": ":1", "routes": [{ "match": { "sni": "a" }, "pool": "web" }] } },
+        "pools": { "web": { "backends": ["127.0.0.1:1"] } }
+      }
+      """,
+      [
+        #"balancer.json:3:23: warning: pools.web.backends: "127.0.0.1:1" is the listener "web" (:1) itself: sessions would go round in circles"#
+      ]
+    ),
     (
       """
       {
         "listeners": {
-          "all": { "listen": [":8080", "0.0.0.0:81"], "pool": "web" },
-          "local": { "listen": ["127.0.0.1:8080", "[::1]:81", "127.0.0.1:81"], "pool": "web" },
-          "IPv4": { "listen": "0.0.0.0:8080", "pool": "web" }
+          "web": {
+            "listen": ":1",
+            "routes": [
+              { "match": { "sni": "*.example.com" }, "pool": "web" },
+              { "match": { "sni": ["a.example.com", "example.com", "*.b.example.com"] }, "pool": "web" },
+              { "match": { "sni": "example.com" }, "pool": "web" }
+            ]
+          }
         },
         "pools": { "web": { "backends": ["h:1"] } }
       }
       """,
       [
-        #"balancer.json:4:16: warning: listeners.local.listen: 127.0.0.1:8080 takes its connections away from :8080 of the listener "all""#,
-        #"balancer.json:4:16: warning: listeners.local.listen: 127.0.0.1:81 takes its connections away from 0.0.0.0:81 of the listener "all""#,
-        #"balancer.json:5:15: warning: listeners.IPv4.listen: 0.0.0.0:8080 takes its connections away from :8080 of the listener "all""#,
+        "balancer.json:5:7: warning: listeners.web.routes: routes[1] never gets a.example.com: routes[0] takes it first",
+        "balancer.json:5:7: warning: listeners.web.routes: routes[1] never gets *.b.example.com: routes[0] takes it first",
+        "balancer.json:5:7: warning: listeners.web.routes: routes[2] never gets example.com: routes[1] takes it first",
+      ]
+    ),
+    (
+      """
+      {
+        "listeners": {
+          "web": {
+            "listen": ":1", "pool": "web",
+            "trustedProxies": ["10.0.0.0/8"],
+            "deny": ["10.0.0.0/8", "2001:db8::/32", "10.1.0.0/16"],
+            "allow": ["10.1.0.0/16", "2001:db8:1::/48", "192.0.2.0/24", "192.0.2.1", "::/0", "10.0.0.0/7"]
+          }
+        },
+        "pools": { "web": { "backends": ["h:1"] } }
+      }
+      """,
+      [
+        "balancer.json:5:7: warning: listeners.web.trustedProxies: no PROXY header is read: proxyProtocol is off",
+        "balancer.json:6:7: warning: listeners.web.deny: another block has all of 10.1.0.0/16 (in 10.0.0.0/8), so that it changes nothing",
+        "balancer.json:7:7: warning: listeners.web.allow: deny refuses all of 10.1.0.0/16 (by 10.0.0.0/8) and 1 more, so that it never matches",
+        "balancer.json:7:7: warning: listeners.web.allow: another block has all of 192.0.2.1 (in 192.0.2.0/24), so that it changes nothing",
+      ]
+    ),
+    (
+      """
+      {
+        "listeners": {
+          "web": {
+            "listen": "unix:/a", "pool": "web",
+            "allow": ["10.0.0.0/8"], "deny": ["::/0"], "perClient": { "connections": 1 }
+          },
+          "both": { "listen": ["unix:/b", ":1"], "pool": "web", "perClient": { "connections": 1 } },
+          "proxied": { "listen": "unix:/c", "pool": "web", "proxyProtocol": "v2", "deny": ["::/0"] }
+        },
+        "pools": { "web": { "backends": ["h:1"] } }
+      }
+      """,
+      [
+        "balancer.json:5:7: warning: listeners.web.allow: the clients of a unix socket have no address: this holds for none of them",
+        "balancer.json:5:32: warning: listeners.web.deny: the clients of a unix socket have no address: this holds for none of them",
+        "balancer.json:5:50: warning: listeners.web.perClient: the clients of a unix socket have no address: this holds for none of them",
       ]
     ),
     (

@@ -169,4 +169,48 @@ import Testing
     new.pools[0].backends[1].labels["zone"] = "a\nb\u{1B}[31m"
     #expect(ConfigurationDiff(from: old, to: new).lines == [#"~ backend web/b: labels.zone a → a\nb\u001b[31m"#])
   }
+
+  @Test func layerFourIsTold() throws {
+    func file(_ listener: String, _ pool: String) throws -> Configuration {
+      try read(
+        """
+        { "listeners": { "a": { "listen": ":1", "pool": "p"\(listener) } },
+          "pools": { "p": { "backends": ["h:1"]\(pool) } } }
+        """)
+    }
+    let plain = try file("", "")
+    let blocks = (0..<20).map { "\"10.0.\($0).0/24\"" }
+    func list(_ count: Int) -> String { blocks.prefix(count).joined(separator: ", ") }
+    for (listener, pool, lines) in [
+      (
+        #", "proxyProtocol": "v2", "deny": ["10.0.0.1", "::/0"], "perClient": { "rate": "5/s" }"#, "",
+        [
+          "~ listener a: proxyProtocol off → v2", "~ listener a: deny none → 10.0.0.1, ::/0",
+          "~ listener a: perClient.rate unset → 5/s",
+        ]
+      ),
+      (
+        #", "routes": [{ "match": { "sni": "x" }, "pool": "p" }], "timeouts": { "session": "1h", "handshake": "1s" }"#,
+        "",
+        [
+          "~ listener a: routes none → { match: { sni: x }, pool: p }", "~ listener a: timeouts.session off → 1h",
+          "~ listener a: timeouts.handshake 10s → 1s",
+        ]
+      ),
+      (
+        #", "tcpKeepAlive": "off", "mptcp": true"#, #", "sendProxy": "v1", "source": "::1", "onRemove": "close""#,
+        [
+          "~ pool p: onRemove keep → close", "~ pool p: sendProxy off → v1", "~ pool p: source unset → ::1",
+          "~ listener a: tcpKeepAlive 2m → off", "~ listener a: mptcp false → true",
+        ]
+      ),
+    ] {
+      #expect(ConfigurationDiff(from: plain, to: try file(listener, pool)).lines == lines)
+    }
+    // A long list is told in short, and a change at its end is still a change.
+    let (long, longer) = try (file(", \"allow\": [\(list(19))]", ""), file(", \"allow\": [\(list(20))]", ""))
+    let lines = ConfigurationDiff(from: long, to: longer).lines
+    #expect(lines.count == 1)
+    #expect(lines[0].hasSuffix("10.0.7.0/24 and 12 more"))
+  }
 }

@@ -31,16 +31,34 @@ import Testing
         workers       4
         connections   at most 20000
         listener web  :8080, [2001:db8::1]:8081, unix:/run/balancer/web.sock (tcp) → pool web, at most 10000 connections
-        pool web      round-robin, 3 backends
+                      db.example.com, *.db.example.com → pool web
+                      expects a PROXY header v2, believed of 10.0.0.0/8
+                      refuses 192.0.2.7
+                      serves only 192.0.2.0/24, 2001:db8::/32
+                      each client: at most 20 connections, 100/s new ones
+        pool web      hash sni, load 1.25, 3 backends
                       127.0.0.1:9001
                       two ([::1]:9002), weight 3, at most 100 sessions, backup
                       three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions
+                      connects with a PROXY header v1 and the local address 192.0.2.9
                       tcp check every 5s, timeout 250ms
                       a dead backend is noticed after 10250ms at the latest (fall 2 × interval 5s + timeout 250ms)
                       one that refuses connections after 5750ms (every 750ms from the first failure on)
         log           debug and above as json to /etc/balancer/logs/balancer.log
         shutdown      sessions have 2m to end
         """)
+  }
+
+  @Test func routesRangesAndLongLists() throws {
+    let lines = ConfigurationSummary(
+      try read(try #require(Example.good.first { $0.name == "layer-4" }).bytes), workers: 1, descriptors: 65536
+    ).lines.map { $0.split(separator: "  ").map { $0.drop { $0 == " " } }.joined(separator: " | ") }
+    for line in [
+      "listener no-pool-of-its-own | 127.0.0.1:8000-8010, unix:/run/a-1.sock (tcp)", "a.example.com → pool one",
+      "*.example.com, example.com, _x.example.net → pool two", "whoever asks for another name is closed",
+      "expects a PROXY header, believed of everyone", "serves only 10.0.0.0/8, 192.0.2.1, 2001:db8::/32 and 4 more",
+      "each client: 6000/m new ones", "connects with the client's own address",
+    ] { #expect(lines.contains(line), "\(line) in \(lines)") }
   }
 
   @Test func aLimitThatTheOpenFilesDoNotCarry() throws {

@@ -1,3 +1,4 @@
+import Base
 import Configuration
 import Testing
 
@@ -44,6 +45,21 @@ import Testing
     listener.connections = 10_000
     listener.backlog = 512
     listener.timeouts.client = .seconds(3600)
+    listener.timeouts.session = .seconds(86_400)
+    listener.timeouts.handshake = .seconds(3)
+    var route = ListenerConfiguration.Route()
+    route.sni = try [.init(parsing: "db.example.com"), .init(parsing: "*.db.example.com")]
+    route.pool = "web"
+    listener.routes = [route]
+    listener.proxyProtocol = .v2
+    listener.trustedProxies = [try .init(parsing: "10.0.0.0/8")]
+    listener.allow = try [.init(parsing: "192.0.2.0/24"), .init(parsing: "2001:db8::/32")]
+    listener.deny = [try .init(parsing: "192.0.2.7")]
+    listener.perClient.connections = 20
+    listener.perClient.rate = Rate(100, per: .second)
+    listener.tcpKeepAlive = .seconds(60)
+    listener.fastOpen = true
+    listener.mptcp = true
     expected.listeners = [listener]
 
     var pool = PoolConfiguration()
@@ -63,7 +79,13 @@ import Testing
     three.name = "three"
     three.weight = 0
     pool.backends = [one, two, three]
-    pool.scheduler = .roundRobin
+    pool.scheduler = .serverNameHash(load: 1.25)
+    pool.retryBudget = 50
+    pool.slowStart = .seconds(30)
+    var sticky = StickyConfiguration()
+    sticky.ttl = .seconds(3600)
+    sticky.size = 5000
+    pool.sticky = sticky
     var health = HealthConfiguration()
     health.interval = .seconds(5)
     health.timeout = .milliseconds(250)
@@ -77,6 +99,12 @@ import Testing
     pool.timeouts.server = .seconds(7 * 86_400)
     pool.retries = 0
     pool.onDown = .close(after: .seconds(30))
+    pool.onRemove = .close(after: .zero)
+    pool.sendProxy = .v1
+    pool.source = .address(try #require(IPAddress("192.0.2.9")))
+    pool.tcpKeepAlive = nil
+    pool.fastOpen = true
+    pool.mptcp = true
     expected.pools = [pool]
 
     expected.log.level = .debug
@@ -85,6 +113,31 @@ import Testing
     expected.limits.connections = 20_000
     expected.shutdown.drain = .seconds(120)
     #expect(configuration == expected)
+  }
+
+  @Test func layerFourIsReadInItsOtherForms() throws {
+    let configuration = try read(try #require(Example.good.first { $0.name == "layer-4" }).bytes)
+    let (routed, open) = (configuration.listeners[0], configuration.listeners[1])
+    #expect(routed.pool == nil)
+    #expect(routed.pools == ["one", "two"])
+    #expect(routed.listen.count == 12)
+    #expect(Endpoint.written(routed.listen) == ["127.0.0.1:8000-8010", "unix:/run/a-1.sock"])
+    #expect(
+      routed.routes.map { $0.sni.map(\.description) } == [
+        ["a.example.com"], ["*.example.com", "example.com", "_x.example.net"],
+      ])
+    #expect(open.proxyProtocol == .any)
+    #expect(open.trustedProxies == [] && open.deny == [])
+    #expect(open.allow?.count == 7)
+    #expect(open.perClient.connections == nil)
+    #expect(open.perClient.rate == Rate(6000, per: .minute))
+    #expect(open.tcpKeepAlive == nil && open.timeouts.session == nil && open.timeouts.client == nil)
+    #expect(open.timeouts.handshake == .seconds(10))
+    let (one, two) = (configuration.pools[0], configuration.pools[1])
+    #expect(one.source == .client && one.onRemove == .keep && one.sendProxy == .off)
+    #expect(one.tcpKeepAlive == .seconds(120))
+    #expect(two.source == IPAddress("2001:db8::7").map { .address($0) })
+    #expect(two.tcpKeepAlive == nil)
   }
 
   @Test func poolsInheritWhatTheyDoNotSay() throws {

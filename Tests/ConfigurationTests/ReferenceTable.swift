@@ -13,8 +13,13 @@ struct ReferenceTable {
     return [
       ReferenceTable("top level", schema),
       ReferenceTable("listener", properties("$defs", "listener")),
+      ReferenceTable("per client", properties("$defs", "perClient")),
+      ReferenceTable("route", properties("$defs", "route")),
+      ReferenceTable("match", properties("$defs", "match")),
       ReferenceTable("listener timeouts", properties("$defs", "listener", "properties", "timeouts")),
       ReferenceTable("pool", properties("$defs", "pool")),
+      ReferenceTable("hash", properties("$defs", "hash")),
+      ReferenceTable("sticky", properties("$defs", "sticky")),
       ReferenceTable("backend", properties("$defs", "backend")),
       ReferenceTable("health", properties("$defs", "health")),
       ReferenceTable("pool timeouts", properties("$defs", "poolTimeouts")),
@@ -44,6 +49,10 @@ struct ReferenceTable {
       case "durationOrOff": return "duration or `\"off\"`"
       case "size": return "size"
       case "listenAddress", "backendAddress": return "address"
+      case "cidr": return "block"
+      case "rate": return "rate"
+      case "serverName": return "server name"
+      case "source": return "IP address or `\"client\"`"
       case "name": return "name"
       case "file": return "path"
       default: return "object"

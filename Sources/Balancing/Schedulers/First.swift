@@ -7,5 +7,6 @@ struct First: Scheduler {
   mutating func add(_ slot: Int) { candidates.insert(slot) }
   mutating func remove(_ slot: Int) { candidates.remove(slot) }
   mutating func loadChanged(_ slot: Int, sessions: Int) {}
+  mutating func weightChanged(_ slot: Int, weight: Int) {}
   mutating func pick(_ request: PickRequest) -> Int? { candidates.next(from: 0) }
 }

@@ -7,7 +7,7 @@ import Base
 /// turns slow is noticed with its first answer. It also falls while nothing is heard, so that a backend which was slow
 /// is tried again. Latencies below a floor count as the floor: differences that small are noise, and would starve all
 /// but the fastest.
-struct PeakEWMA: LatencyScheduler {
+struct PeakEWMA: Scheduler {
   /// What a latency has fallen to half of, if it is not confirmed.
   static let halfLife: Duration = .seconds(10)
   static let floor: Duration = .milliseconds(1)
@@ -29,7 +29,7 @@ struct PeakEWMA: LatencyScheduler {
   private var candidates = WeightTree(capacity: 0)
   /// Over all members that may become candidates.
   private var meanWeight = 1.0
-  /// The latest moment anybody has told of. Time passes with the answers.
+  /// The latest moment anybody has told of. Time passes with the picks and the answers.
   private var now = Instant.zero
 
   mutating func reset(members: [ScheduledMember]) {
@@ -54,6 +54,16 @@ struct PeakEWMA: LatencyScheduler {
 
   mutating func loadChanged(_ slot: Int, sessions: Int) { members[slot].sessions = sessions }
 
+  mutating func weightChanged(_ slot: Int, weight: Int) {
+    members[slot].weight = weight
+    if candidates.weights[slot] > 0 { candidates.set(slot, weight: weight) }
+  }
+
+  /// A backend that refuses at once is not a fast one.
+  mutating func failed(_ slot: Int, after latency: Duration, now: Instant) {
+    answered(slot, after: max(latency, Self.assumed), now: now)
+  }
+
   mutating func answered(_ slot: Int, after latency: Duration, now: Instant) {
     self.now = max(self.now, now)
     let sample = Double(max(latency.nanoseconds, 1))
@@ -65,6 +75,7 @@ struct PeakEWMA: LatencyScheduler {
   }
 
   mutating func pick(_ request: PickRequest) -> Int? {
+    now = max(now, request.now)
     guard let (first, second) = candidates.drawTwo(request.random) else { return nil }
     let choice = cost(of: second) < cost(of: first) ? second : first
     if members[choice].latency == 0 {

@@ -19,6 +19,11 @@ struct TwoChoices: Scheduler {
 
   mutating func loadChanged(_ slot: Int, sessions: Int) { members[slot].sessions = sessions }
 
+  mutating func weightChanged(_ slot: Int, weight: Int) {
+    members[slot].weight = weight
+    if candidates.weights[slot] > 0 { candidates.set(slot, weight: weight) }
+  }
+
   mutating func pick(_ request: PickRequest) -> Int? {
     guard let (first, second) = candidates.drawTwo(request.random) else { return nil }
     let (a, b) = (members[first], members[second])

@@ -1,43 +1,60 @@
 import Base
 
-extension Shape where Value == Endpoint {
-  /// Where a listener waits.
-  static var listenAddress: Shape {
-    .address(example: "\":8080\"", pattern: AddressPattern.listen, definition: "listenAddress") { _ throws(Mistake) in }
-      .noting { endpoint, json, reading in
-        reading.listenAddresses.append(Reading.Mention(value: endpoint, location: json.location, path: reading.path))
-      }
+extension Shape where Value == [Endpoint] {
+  /// Where a listener waits: one address or range of ports, or an array of them.
+  static var listenAddresses: Shape {
+    Shape<[[Endpoint]]>.oneOrMore("address", of: .listenAddress).map({ $0.flatMap { $0 } }, { [$0] })
   }
 
-  /// Where a backend is.
-  static var backendAddress: Shape {
-    .address(example: "\"127.0.0.1:8080\"", pattern: AddressPattern.backend, definition: "backendAddress") {
-      endpoint throws(Mistake) in
-      if case .any(let port) = endpoint {
-        throw .described("has no host: write the backend's, for example \"127.0.0.1:\(port)\"")
+  /// One text: an address, or several with a range of ports.
+  private static var listenAddress: Shape {
+    .scalar(
+      "an address such as \":8080\"", ["type": "string", "pattern": .string(AddressPattern.listen)],
+      definition: "listenAddress",
+      read: { scalar, reading throws(Mistake) in
+        try scalar.address(example: "\":8080\"", reading) { text throws(Endpoint.Malformed) in
+          try Endpoint.parsing(range: text)
+        }
+      },
+      write: { endpoints in
+        let texts = Endpoint.written(endpoints).map { JSONValue.string($0) }
+        return texts.count == 1 ? texts[0] : .array(texts)
+      }
+    ).noting { endpoints, json, reading in
+      reading.listenAddresses += endpoints.map {
+        Reading.Mention(value: $0, location: json.location, path: reading.path)
       }
     }
   }
+}
 
-  private static func address(
-    example: String, pattern: String, definition: String,
-    check: @escaping @Sendable (Endpoint) throws(Mistake) -> Void
-  ) -> Shape {
+extension Shape where Value == Endpoint {
+  /// Where a backend is.
+  static var backendAddress: Shape {
     .scalar(
-      "an address such as \(example)", ["type": "string", "pattern": .string(pattern)], definition: definition,
+      "an address such as \"127.0.0.1:8080\"", ["type": "string", "pattern": .string(AddressPattern.backend)],
+      definition: "backendAddress",
       read: { scalar, reading throws(Mistake) in
-        guard let text = scalar.text else { throw .unexpected() }
-        if text.contains("://") { throw .described("is a URL: write only its host and port, such as \(example)") }
-        let endpoint: Endpoint
-        do throws(Endpoint.Malformed) {
-          endpoint = try Endpoint(parsing: text)
-        } catch {
-          throw .described(error.description)
+        let endpoint = try scalar.address(example: "\"127.0.0.1:8080\"", reading) { text throws(Endpoint.Malformed) in
+          [try Endpoint(parsing: text)]
+        }[0]
+        if case .any(let port) = endpoint {
+          throw .described("has no host: write the backend's, for example \"127.0.0.1:\(port)\"")
         }
-        try check(endpoint)
-        return try endpoint.resolved(in: reading)
+        return endpoint
       },
       write: { .string($0.description) })
+  }
+}
+
+extension Scalar {
+  fileprivate func address(
+    example: String, _ reading: Reading, parse: (String) throws(Endpoint.Malformed) -> [Endpoint]
+  ) throws(Mistake) -> [Endpoint] {
+    if let text, text.contains("://") { throw .described("is a URL: write only its host and port, such as \(example)") }
+    var endpoints = try parsed(parse)
+    if let first = endpoints.first { endpoints[0] = try first.resolved(in: reading) }
+    return endpoints
   }
 }
 

@@ -34,6 +34,26 @@ extension Shape where Value == Int? {
   }
 }
 
+extension Shape where Value == Double {
+  /// A number with or without a fraction.
+  static func decimal(_ range: ClosedRange<Int>) -> Shape {
+    .scalar(
+      range.text, ["type": "number", "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound)],
+      read: { scalar, _ throws(Mistake) in
+        func value(_ text: String) -> Double? {
+          guard text.utf8.count <= 40, let value = Double(text) else { return nil }
+          return value >= Double(range.lowerBound) && value <= Double(range.upperBound) ? value : nil
+        }
+        if let number = scalar.number, let value = value(number) { return value }
+        if let text = scalar.text, !scalar.isExpanded, value(text) != nil {
+          throw .unexpected(hint: "without quotes: \(text)")
+        }
+        throw .unexpected()
+      },
+      write: { JSONValue(.number("\($0)")) })
+  }
+}
+
 extension Shape where Value == Bool {
   static var boolean: Shape {
     .scalar(

@@ -39,6 +39,11 @@ extension Supervisor {
     for warning in ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings {
       logger.warning("\(warning)")
     }
+    for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
+      logger.warning(
+        "listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
+    }
   }
 
   private func refuse(_ errors: String, _ logger: Logger) {

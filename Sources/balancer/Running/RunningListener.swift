@@ -39,16 +39,15 @@ struct RunningListener {
     }
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
     service = Service(
-      listener: configuration.name, counters: counters, destination: pools[configuration.pool]?.destination,
+      listener: configuration.name, counters: counters,
+      destination: configuration.pool.flatMap { pools[$0] }?.destination,
       settings: settings, clients: clients)
   }
 
   /// Options of the listening socket that a reload may change.
   func setOptions(of socket: SharedDescriptor) {
     SocketOption.keepAlive(socket.number, seconds: configuration.tcpKeepAlive.map(\.wholeSeconds) ?? 0)
-    if configuration.fastOpen {
-      SocketOption.fastOpen(socket.number, queue: Int32(clamping: min(configuration.backlog, 1024)))
-    }
+    SocketOption.fastOpen(socket.number, queue: configuration.fastOpen ? Int32(min(configuration.backlog, 1024)) : 0)
   }
 }
 
@@ -78,6 +77,7 @@ extension Destination.Settings {
   init(_ pool: PoolConfiguration) {
     self.init()
     retries = pool.retries
+    retryBudget = pool.retryBudget
     connect = pool.timeouts.connect
     serverIdle = pool.timeouts.server
     // The first result of a check comes within its timeout; the rest is for a busy machine.

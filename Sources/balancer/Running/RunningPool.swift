@@ -12,6 +12,8 @@ struct RunningPool {
   var configuration: PoolConfiguration
   /// In the order of the file.
   var backends: [Backend]
+  /// Which backend clients had, where `sticky` asks for it.
+  private let stickiness: Stickiness?
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
   init(_ configuration: PoolConfiguration, former: RunningPool?) throws(Resolver.Failure) {
@@ -32,25 +34,35 @@ struct RunningPool {
         backup: configuration.backup)
     }
     let initial = Self.initialHealth(configuration)
+    let slowStart = SlowStart(duration: configuration.slowStart)
     if let former {
       pool = former.pool
-      prepared = (SchedulerKind(configuration.scheduler), members, initial)
+      prepared = (SchedulerKind(configuration.scheduler), members, slowStart, initial)
     } else {
       pool = Pool(
         name: configuration.name, scheduler: SchedulerKind(configuration.scheduler), members: members,
-        queue: configuration.queue, initialHealth: { _ in initial })
+        queue: configuration.queue, slowStart: slowStart, initialHealth: { _ in initial })
       prepared = nil
     }
-    destination = Destination(pool: pool, settings: Destination.Settings(configuration))
+    stickiness = configuration.sticky.map { sticky in
+      guard let former = former?.stickiness else {
+        return Stickiness(capacity: sticky.size, seed: .random(in: 0...UInt64.max))
+      }
+      return former.capacity == sticky.size ? former : Stickiness(copying: former, capacity: sticky.size)
+    }
+    var settings = Destination.Settings(configuration)
+    if let stickiness, let sticky = configuration.sticky { settings.sticky = (stickiness, sticky.ttl) }
+    destination = Destination(pool: pool, settings: settings)
   }
 
   /// What a pool that already runs is to become: nothing changes before `commit`.
-  private var prepared: (SchedulerKind, [Member], BackendHealth)?
+  private var prepared: (SchedulerKind, [Member], SlowStart?, BackendHealth)?
 
   mutating func commit() {
-    guard let (scheduler, members, initial) = prepared else { return }
+    guard let (scheduler, members, slowStart, initial) = prepared else { return }
     pool.apply(
-      scheduler: scheduler, members: members, queue: configuration.queue, initialHealth: { _ in initial })
+      scheduler: scheduler, members: members, queue: configuration.queue, slowStart: slowStart,
+      initialHealth: { _ in initial })
     prepared = nil
   }
 
@@ -71,11 +83,16 @@ struct RunningPool {
 }
 
 extension SchedulerKind {
-  init(_ scheduler: PoolConfiguration.Scheduler) {
+  init(_ scheduler: SchedulerConfiguration) {
     self =
       switch scheduler {
       case .roundRobin: .roundRobin
       case .leastConnections: .leastConnections
+      case .random: .random
+      case .first: .first
+      case .sourceHash: .sourceHash
+      case .serverNameHash(let load): .hash(.serverName, load: load)
+      case .peakEWMA: .peakEWMA
       }
   }
 }

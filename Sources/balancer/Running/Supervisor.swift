@@ -123,6 +123,7 @@ struct Supervisor: ~Copyable {
       logger.warning("\(warning)")
     }
     setMemoryLimit()
+    for warning in KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
     checker.configure(healthTargets)
     for entrance in opened { open(entrance, logger) }
     logger.notice("ready")
@@ -156,7 +157,7 @@ struct Supervisor: ~Copyable {
     logger.notice(
       """
       listener \(listener.configuration.name) on \(entrance.address)\(entrance.isInherited ? " (inherited)" : "") → \
-      pool \(listener.configuration.pool)
+      \(listener.configuration.pools.map { "pool \($0)" }.joined(separator: ", "))
       """)
   }
 

@@ -34,7 +34,12 @@ final class Socket: @unchecked Sendable {
     guard descriptor >= 0 else { throw SystemFailure("socket") }
     self.init(descriptor)
     if var size = receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
-    if address.withSockaddr({ connect(descriptor, $0, $1) }) == 0 { return }
+    try connect(to: address, within: limit)
+  }
+
+  /// Connects a fresh socket.
+  func connect(to address: Address, within limit: Duration) throws {
+    if address.withSockaddr({ Foundation.connect(descriptor, $0, $1) }) == 0 { return }
     guard errno == EINPROGRESS else { throw SystemFailure("connect to \(address)") }
     try wait(for: POLLOUT, "connect to \(address)", Deadline(in: limit))
     var error: Int32 = 0

@@ -1,7 +1,6 @@
-import Base
 import Testing
 
-@testable import TCPProxy
+@testable import Base
 
 @Suite struct SNIPatternTests {
   @Test(arguments: [

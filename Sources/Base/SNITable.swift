@@ -1,5 +1,3 @@
-import Base
-
 /// Which route takes a server name: of all that match, the first of the file. Immutable.
 ///
 /// One pass over the name from its end hashes every tail of it on the way, so that a look-up costs one probe for each
