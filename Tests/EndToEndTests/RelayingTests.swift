@@ -257,14 +257,14 @@ extension EndToEnd {
         connection.close()
       }
       let balancer = try site.balancer(site.configuration([backend.json]))
-      let idle = try balancer.figures.descriptors
+      let idle = try balancer.figures.sockets
       let client = try site.connect()
       try client.send("hello")
       #expect(try client.receive(5) == Array("hello".utf8))
       #expect(throws: SystemFailure.self) {
         while true { try client.send([UInt8](repeating: 0, count: 65536)) }
       }
-      try waitUntil("the session has ended") { try balancer.figures.descriptors == idle }
+      try waitUntil("the session has ended") { try balancer.figures.sockets == idle }
     }
 
     @Test func silenceOfTheClientEndsASession() throws {
