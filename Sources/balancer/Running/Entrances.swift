@@ -1,5 +1,6 @@
 import Base
 import Configuration
+import Glibc
 import Logging
 import Reactor
 import TCPProxy
@@ -21,6 +22,8 @@ struct Entrances {
   private(set) var entrances: [Entrance] = []
   private var inherited: InheritedSockets
   private var nextKey = 0
+  /// Addresses that an earlier reload has given up.
+  private var left: Set<SocketAddress> = []
   private let workers: Int
 
   init(inherited: InheritedSockets, workers: Int) {
@@ -54,7 +57,7 @@ struct Entrances {
         if passed.isEmpty, !named.isEmpty { continue }
         if passed.isEmpty {
           do throws(ListeningSocket.Failure) {
-            sockets = try ListeningSocket.open(
+            sockets = try openPatiently(
               ListeningSocket.hasIPv6 ? address : address.withoutIPv6, count: workers,
               backlog: listener.configuration.backlog, multipath: listener.configuration.mptcp)
           } catch {
@@ -72,6 +75,24 @@ struct Entrances {
     }
     return opened
   }
+
+  /// Opens sockets; where the workers are just closing their last ones on the same address, when they have done so.
+  private func openPatiently(
+    _ address: SocketAddress, count: Int, backlog: Int, multipath: Bool
+  ) throws(ListeningSocket.Failure) -> [SharedDescriptor] {
+    let end = Clock.now + Self.patience
+    while true {
+      do throws(ListeningSocket.Failure) {
+        return try ListeningSocket.open(address, count: count, backlog: backlog, multipath: multipath)
+      } catch {
+        guard error.error.number == EADDRINUSE, left.contains(address), Clock.now < end else { throw error }
+        usleep(2000)
+      }
+    }
+  }
+
+  /// Workers close a listener as soon as they have accepted who waits there.
+  private static let patience: Duration = .seconds(1)
 
   mutating func adopt(_ opened: [Entrance]) {
     entrances += opened
@@ -92,6 +113,7 @@ struct Entrances {
 
   /// Forgets an entrance; its sockets are closed when the last worker lets go of them.
   mutating func remove(_ key: Int) {
+    for entrance in entrances where entrance.key == key { left.insert(entrance.address) }
     entrances.removeAll { $0.key == key }
   }
 
