@@ -135,6 +135,9 @@ final class Link {
   var serverSession: TLSSession? { server.session }
   var clientSession: TLSSession? { client.session }
 
+  var serverIsOpen: Bool { server.isOpen }
+  var clientIsOpen: Bool { client.isOpen }
+
   // MARK: Data
 
   @discardableResult
@@ -241,5 +244,23 @@ extension SeededGenerator {
       for index in 0..<count { buffer[index] = UInt8(truncatingIfNeeded: next()) }
       filled = count
     }
+  }
+}
+
+extension TLSEngine.Encryption.State {
+  var failure: TLSFailure? {
+    if case .failed(let failure) = self { failure } else { nil }
+  }
+}
+
+/// What is said to be wrong.
+func problems<Value>(_ body: () throws -> Value) -> [String] {
+  do {
+    _ = try body()
+    return []
+  } catch let error as TLSProblems {
+    return error.problems.map(\.description)
+  } catch {
+    return ["\(error)"]
   }
 }
