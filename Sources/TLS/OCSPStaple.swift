@@ -36,14 +36,15 @@ struct OCSPStaple: Sendable {
       findings.warn(path, "held only until \(validUntil), so it is not stapled")
       return nil
     }
-    return OCSPStaple(bytes: Array(file.bytes), validUntil: validUntil)
+    return OCSPStaple(bytes: file.withBytes { Array($0) }, validUntil: validUntil)
   }
 
   private static func response(in file: TLSFile) -> OpaquePointer? {
     defer { ERR_clear_error() }
-    var start = file.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    guard let response = d2i_OCSP_RESPONSE(nil, &start, file.bytes.count) else { return nil }
-    return response
+    return file.withBytes { bytes in
+      var start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      return d2i_OCSP_RESPONSE(nil, &start, bytes.count)
+    }
   }
 
   private static func complaint(_ response: OpaquePointer, _ certificates: [OpaquePointer]) -> String? {

@@ -12,47 +12,61 @@ enum PEM {
   /// All certificates of a file, in its order.
   /// - Returns: at least one; the caller's to free.
   static func certificates(in file: TLSFile) throws(Unusable) -> [OpaquePointer] {
-    guard let bio = reader(of: file) else { throw Unusable(reason: "is too large") }
-    defer { BIO_free(bio) }
-    var certificates: [OpaquePointer] = []
-    func giveUp(_ reason: String) -> Unusable {
-      certificates.forEach { X509_free($0) }
-      return Unusable(reason: reason)
+    try file.withBytes { bytes throws(Unusable) in
+      let bio = try reader(of: bytes)
+      defer { BIO_free(bio) }
+      var certificates: [OpaquePointer] = []
+      func giveUp(_ reason: String) -> Unusable {
+        certificates.forEach { X509_free($0) }
+        return Unusable(reason: reason)
+      }
+      while let certificate = PEM_read_bio_X509(bio, nil, noPassphrase, nil) {
+        certificates.append(certificate)
+        if certificates.count > mostCertificates { throw giveUp("holds more than \(mostCertificates) certificates") }
+      }
+      let error = lastError()
+      guard isEnd(error) else {
+        throw giveUp("holds a certificate that cannot be read, number \(certificates.count + 1): \(text(of: error))")
+      }
+      if certificates.isEmpty { throw Unusable(reason: "holds no certificate\(hint(bytes, "x509"))") }
+      return certificates
     }
-    while let certificate = PEM_read_bio_X509(bio, nil, noPassphrase, nil) {
-      certificates.append(certificate)
-      if certificates.count > mostCertificates { throw giveUp("holds more than \(mostCertificates) certificates") }
-    }
-    let error = lastError()
-    guard isEnd(error) else {
-      throw giveUp("holds a certificate that cannot be read, number \(certificates.count + 1): \(text(of: error))")
-    }
-    if certificates.isEmpty { throw Unusable(reason: "holds no certificate\(hint(file, "x509"))") }
-    return certificates
   }
 
   /// The private key of a file.
+  /// - Parameter passphrase: a file whose first line decrypts the key.
   /// - Returns: the caller's to free.
   static func privateKey(in file: TLSFile, passphrase: TLSFile?) throws(Unusable) -> OpaquePointer {
-    guard holdsPrivateKey(file) else { throw Unusable(reason: "holds no private key\(hint(file, "pkey"))") }
-    guard let bio = reader(of: file) else { throw Unusable(reason: "is too large") }
-    defer { BIO_free(bio) }
-    var asking = Asking(passphrase: passphrase?.firstLine)
-    let key = withUnsafeMutablePointer(to: &asking) { PEM_read_bio_PrivateKey(bio, nil, answerPassphrase, $0) }
-    let error = lastError()
-    if let key { return key }
-    if asking.wasAsked {
-      guard let passphrase else {
-        throw Unusable(reason: "is encrypted: name the file with its passphrase in \"keyPassphraseFile\"")
-      }
-      throw Unusable(reason: "cannot be decrypted with the passphrase in \(passphrase.path)")
+    guard let passphrase else { return try privateKey(in: file, line: nil, passphraseFile: nil) }
+    return try passphrase.withBytes { bytes throws(Unusable) in
+      let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+      return try privateKey(in: file, line: UnsafeRawBufferPointer(rebasing: line), passphraseFile: passphrase.path)
     }
-    throw Unusable(reason: "holds a private key that cannot be read: \(text(of: error))")
   }
 
-  static func holdsPrivateKey(_ file: TLSFile) -> Bool {
+  private static func privateKey(
+    in file: TLSFile, line: UnsafeRawBufferPointer?, passphraseFile: String?
+  ) throws(Unusable) -> OpaquePointer {
+    try file.withBytes { bytes throws(Unusable) in
+      guard holdsPrivateKey(bytes) else { throw Unusable(reason: "holds no private key\(hint(bytes, "pkey"))") }
+      let bio = try reader(of: bytes)
+      defer { BIO_free(bio) }
+      var asking = Asking(passphrase: line)
+      let key = withUnsafeMutablePointer(to: &asking) { PEM_read_bio_PrivateKey(bio, nil, answerPassphrase, $0) }
+      let error = lastError()
+      if let key { return key }
+      guard asking.wasAsked else {
+        throw Unusable(reason: "holds a private key that cannot be read: \(text(of: error))")
+      }
+      guard let passphraseFile else {
+        throw Unusable(reason: "is encrypted: name the file with its passphrase in \"keyPassphraseFile\"")
+      }
+      throw Unusable(reason: "cannot be decrypted with the passphrase in \(passphraseFile)")
+    }
+  }
+
+  private static func holdsPrivateKey(_ bytes: UnsafeRawBufferPointer) -> Bool {
     let mark = Array("PRIVATE KEY-----".utf8)
-    let bytes = file.bytes
     guard bytes.count >= mark.count else { return false }
     return (0...bytes.count - mark.count).contains { start in
       bytes[start] == mark[0] && bytes[start..<start + mark.count].elementsEqual(mark)
@@ -87,8 +101,12 @@ enum PEM {
 
   // MARK: Words
 
-  private static func reader(of file: TLSFile) -> OpaquePointer? {
-    Int32(exactly: file.bytes.count).flatMap { BIO_new_mem_buf(file.bytes.baseAddress, $0) }
+  /// A reader that borrows the bytes.
+  private static func reader(of bytes: UnsafeRawBufferPointer) throws(Unusable) -> OpaquePointer {
+    guard let count = Int32(exactly: bytes.count), let bio = BIO_new_mem_buf(bytes.baseAddress, count) else {
+      throw Unusable(reason: "is too large")
+    }
+    return bio
   }
 
   private static func lastError() -> UInt {
@@ -104,21 +122,12 @@ enum PEM {
     ERR_reason_error_string(error).map { String(cString: $0) } ?? "unknown error"
   }
 
-  private static func hint(_ file: TLSFile, _ command: String) -> String {
-    let bytes = file.bytes
+  private static func hint(_ bytes: UnsafeRawBufferPointer, _ command: String) -> String {
     if bytes.isEmpty { return ": it is empty" }
     // A SEQUENCE with a length of two bytes.
     if bytes.count > 4, bytes[0] == 0x30, bytes[1] == 0x82 {
       return ": it is DER, not PEM (openssl \(command) -inform der -in FILE turns it into PEM)"
     }
     return ""
-  }
-}
-
-extension TLSFile {
-  /// Up to the first end of a line.
-  fileprivate var firstLine: UnsafeRawBufferPointer {
-    let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-    return UnsafeRawBufferPointer(rebasing: line)
   }
 }

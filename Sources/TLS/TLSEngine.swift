@@ -81,6 +81,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
         return .failed(fail(otherParty, .certificate, "the certificate was not accepted"))
       }
       state = .open
+      peer?.handshakeDone(ssl)
       rest()
       return .done
     }
@@ -140,6 +141,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     if peerHasClosed { return .ended }
     while let start = plain.baseAddress, count < plain.count {
       var read = 0
+      let available = wire.input.count
       let (result, error) = call(&wire) { SSL_read_ex($0, start + count, plain.count - count, &read) }
       if result == 1 {
         emptyMessages = 0
@@ -150,15 +152,14 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
       }
       switch error {
       case SSL_ERROR_WANT_READ:
-        if wire.input.isEmpty {
-          rest()
-          return .needsInput
+        if rest(), wire.input.count < available {
+          emptyMessages += 1
+          if emptyMessages > Self.mostEmptyMessages {
+            let words = "the \(otherParty.rawValue) sends handshake messages without end"
+            return .failed(fail(otherParty, .malformed, words))
+          }
         }
-        emptyMessages += 1
-        if emptyMessages > Self.mostEmptyMessages {
-          return .failed(
-            fail(otherParty, .malformed, "the \(otherParty.rawValue) sends handshake messages without end"))
-        }
+        if wire.input.isEmpty { return .needsInput }
       case SSL_ERROR_WANT_WRITE: return .needsOutput
       case SSL_ERROR_ZERO_RETURN:
         peerHasClosed = true
@@ -266,8 +267,10 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// OpenSSL lets go of its buffers after data, but not after messages; not of one with a part of a record in it.
-  private func rest() { _ = SSL_free_buffers(ssl) }
+  /// OpenSSL lets go of its buffers after data, but not after messages.
+  /// - Returns: false when it holds a part of a record.
+  @discardableResult
+  private func rest() -> Bool { SSL_free_buffers(ssl) == 1 }
 
   private mutating func fail(_ wire: inout TLSWire) -> TLSFailure {
     let reading = FailureReading(

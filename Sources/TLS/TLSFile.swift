@@ -7,6 +7,7 @@ public final class TLSFile: @unchecked Sendable {
   /// Who else than root and the service may read it, such as `everyone`; nil for nobody.
   public let exposure: String?
   private let storage: UnsafeMutableRawBufferPointer
+  let count: Int
 
   /// The largest file that is taken: certificates are a few KiB, the bundles of a system's authorities a few hundred.
   public static let largest = 8 << 20
@@ -31,9 +32,13 @@ public final class TLSFile: @unchecked Sendable {
     storage.deallocate()
   }
 
-  private let count: Int
-
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: storage[..<count]) }
+  /// Lends the bytes for the length of the call.
+  func withBytes<Result, Failure>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return try body(UnsafeRawBufferPointer(rebasing: storage[..<count]))
+  }
 }
 
 /// How the files of a configuration are got at. This target opens none.

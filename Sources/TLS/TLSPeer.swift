@@ -45,6 +45,14 @@ public final class TLSPeer: Sendable {
     }
   }
 
+  /// When a session of TLS 1.2 goes on with another ticket, OpenSSL does not tell.
+  func handshakeDone(_ ssl: OpaquePointer) {
+    guard SSL_session_reused(ssl) == 1, SSL_version(ssl) < TLS1_3_VERSION, let session = SSL_get1_session(ssl) else {
+      return
+    }
+    sessions.withLock { $0.keep(session) }
+  }
+
   static let onNewSession: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int32 = { ssl, session in
     let (dropped, kept): (Int32, Int32) = (0, 1)
     guard let ssl, let session, let data = openssl_get_app_data(ssl) else { return dropped }
@@ -66,6 +74,10 @@ struct ResumableSessions: ~Copyable, @unchecked Sendable {
 
   /// Takes over a reference.
   mutating func keep(_ session: OpaquePointer) {
+    if sessions.contains(session) {
+      SSL_SESSION_free(session)
+      return
+    }
     if sessions.count == Self.most { SSL_SESSION_free(sessions.removeFirst()) }
     sessions.append(session)
   }

@@ -44,9 +44,9 @@ public final class TicketKeys: Sendable {
       if let exposure = file.exposure {
         findings.warn(path, "holds a ticket key that \(exposure) may read: chmod 600 keeps it to its owner")
       }
-      guard let key = TicketKey(file.bytes) else {
+      guard let key = file.withBytes(TicketKey.init) else {
         findings.fail(
-          path, "must hold 80 bytes (openssl rand 80 makes them), or 48 for AES-128, but it holds \(file.bytes.count)")
+          path, "must hold 80 bytes (openssl rand 80 makes them), or 48 for AES-128, but it holds \(file.count)")
         continue
       }
       keys.append(key)

@@ -1,5 +1,7 @@
 import COpenSSL
 
+@testable import TLS
+
 /// A key made for the tests.
 final class TestKey: @unchecked Sendable {
   let pointer: OpaquePointer
@@ -135,6 +137,8 @@ final class TestCertificate: @unchecked Sendable {
   /// With its chain.
   var pem: String { writing { PEM_write_bio_X509($0, pointer) } + chain.map(\.pemAlone).joined() }
   var pemAlone: String { writing { PEM_write_bio_X509($0, pointer) } }
+
+  var facts: CertificateFacts { CertificateFacts(pointer) }
 
   var der: [UInt8] {
     var bytes: UnsafeMutablePointer<UInt8>?
