@@ -6,7 +6,12 @@ enum KeyKind: Hashable, CustomStringConvertible {
   case ec(group: String)
   case other(String)
 
+  /// - Parameter key: nil where a certificate's key cannot be read.
   init(_ key: OpaquePointer?) {
+    guard let key else {
+      self = .other("unreadable key")
+      return
+    }
     switch EVP_PKEY_get_base_id(key) {
     case EVP_PKEY_RSA, EVP_PKEY_RSA_PSS: self = .rsa(bits: Int(EVP_PKEY_get_bits(key)))
     case EVP_PKEY_EC:

@@ -56,13 +56,14 @@ struct Site {
   var server = TLSServerSettings(name: "web")
   var client = TLSClientSettings()
   var host = TLSServerName("app.example")
-  var ticketKeys = TicketKeys()
+  var ticketKeys: TicketKeys?
   var keyLog: TLSKeyLog?
 
   init() {
     files["ca.pem"] = Self.authority.pem
     server.certificates = [files.add("app", Self.certificate)]
     client.authorities = ["ca.pem"]
+    ticketKeys = TicketKeys()
   }
 
   func makeServer() throws -> TLSServerContext {
