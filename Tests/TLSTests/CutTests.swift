@@ -79,7 +79,9 @@ import Testing
     var site = Site()
     site.client.versions = version...version
     let (server, client) = try (site.makeServer(), site.makeClient())
-    func link() throws -> Link { try Link(server: server.makeEngine(), client: client.peer(host: site.host).makeEngine()) }
+    func link() throws -> Link {
+      try Link(server: server.makeEngine(), client: client.peer(host: site.host).makeEngine())
+    }
     func cost(_ body: () throws -> Link) rethrows -> Int {
       let before = OpenSSLMemory.ofThisThread
       let link = try body()
