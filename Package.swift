@@ -21,6 +21,7 @@ let package = Package(
     .target(name: "Base"),
     .target(name: "Configuration", dependencies: ["Base"]),
     .target(name: "Balancing", dependencies: ["Base"]),
+    .target(name: "Simulation", dependencies: ["Base", "Balancing"]),
     .target(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
@@ -41,7 +42,7 @@ let package = Package(
     .executableTarget(
       name: "balancer",
       dependencies: [
-        "Base", "Configuration", "Balancing", "Telemetry", "Reactor", "TCPProxy", "Health",
+        "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TCPProxy", "Health",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -50,6 +51,7 @@ let package = Package(
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "Base"], exclude: ["Examples"]),
     .testTarget(name: "BalancingTests", dependencies: ["Balancing", "Base"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Balancing", "Base"]),
     .testTarget(
       name: "TelemetryTests",
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),

@@ -10,6 +10,8 @@ public final class Backend: Sendable {
   public let name: String
   public let address: SocketAddress
   public let labels: [String: String]
+  /// The stable hash of the name, the same in every process.
+  public let nameHash: UInt64
 
   /// Sessions open now, over all workers. Only `Pool.pick` and `Pool.release` change it, under the pool's lock; anyone
   /// may read it.
@@ -21,6 +23,8 @@ public final class Backend: Sendable {
   /// Bytes relayed since the start, added when a session ends.
   public let bytesToBackend = Atomic<Int>(0)
   public let bytesToClient = Atomic<Int>(0)
+  /// How its sessions fare, where that may eject it.
+  public let outcomes = Outcomes()
 
   /// Where its pool may find it among the members; guarded by the pool's lock.
   let slot = Atomic<Int>(.max)
@@ -30,6 +34,7 @@ public final class Backend: Sendable {
     self.name = name
     self.address = address
     self.labels = labels
+    nameHash = StableHash.of(name)
   }
 
   /// - Returns: the sessions open after it.

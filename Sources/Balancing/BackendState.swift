@@ -1,3 +1,5 @@
+import Base
+
 /// A member of a pool as it stands now. Whether it may take a session is said here and nowhere else.
 struct BackendState {
   let backend: Backend
@@ -5,12 +7,24 @@ struct BackendState {
   /// Sessions at once; 0 is no limit.
   let limit: Int
   var health: BackendHealth
+  var warmth: Warmth
 
-  init(_ member: Member, health: BackendHealth) {
+  /// How far a member has come in its slow start.
+  enum Warmth: Equatable {
+    /// It has its full weight.
+    case warm
+    /// It will begin when it comes up.
+    case cold
+    /// It is up, and its weight grows from its pool's first pick after that on.
+    case warming(since: Instant?)
+  }
+
+  init(_ member: Member, health: BackendHealth, warmth: Warmth = .warm) {
     backend = member.backend
     weight = min(max(member.weight, 0), Member.maximumWeight)
     limit = max(member.connections, 0)
     self.health = health
+    self.warmth = warmth
   }
 
   /// Why a member takes sessions, or takes none. What lasts longest is said first: a drained backend stays drained

@@ -1,9 +1,13 @@
+import Base
+
 /// The answer to a session that asks its pool for a backend.
 public enum Pick: Sendable {
   /// The session counts on this backend from now on; `Pool.release` ends that.
   case backend(Backend, PickReason)
   /// Nobody is eligible, but the first checks are still under way: ask again when one has ended.
   case wait
+  /// All that could serve it are full: the session has this place in the queue, and its waiter will be told.
+  case queued(Handle)
   case none(Unavailability)
 }
 
@@ -14,11 +18,20 @@ public struct PickReason: Equatable, Sendable {
   public let isBackup: Bool
   /// This session had tried it before, and no other is eligible.
   public let isTriedAgain: Bool
+  /// The session belongs there.
+  public let isSticky: Bool
+
+  init(scheduler: SchedulerKind, isBackup: Bool, isTriedAgain: Bool, isSticky: Bool = false) {
+    self.scheduler = scheduler
+    self.isBackup = isBackup
+    self.isTriedAgain = isTriedAgain
+    self.isSticky = isSticky
+  }
 }
 
 extension PickReason: CustomStringConvertible {
   public var description: String {
-    var text = scheduler.description
+    var text = isSticky ? "sticky" : scheduler.description
     if isBackup { text += ", a backup as no other backend is eligible" }
     if isTriedAgain { text += ", tried again as no other backend is eligible" }
     return text
@@ -33,6 +46,8 @@ public enum Unavailability: Equatable, Sendable {
   case allFull(Int)
   /// All have weight 0.
   case allDrained(Int)
+  /// All are full, and so many sessions wait already.
+  case queueFull(Int)
   case mixed(total: Int, down: Int, full: Int, drained: Int, checking: Int)
 
   init(_ tally: Tally) {
@@ -61,6 +76,7 @@ extension Unavailability: CustomStringConvertible {
     case .allDown(let count): return all(count, "down")
     case .allFull(let count): return all(count, "full")
     case .allDrained(let count): return all(count, "drained (weight 0)")
+    case .queueFull(let count): return "all backends are full and \(count) sessions wait already (queue)"
     case .mixed(let total, let down, let full, let drained, let checking):
       let parts = [(down, "down"), (full, "full"), (drained, "drained (weight 0)"), (checking, "being checked")]
         .filter { $0.0 > 0 }

@@ -25,6 +25,13 @@ public struct Instant: Comparable, Hashable, Sendable, BitwiseCopyable {
     return Instant(nanoseconds: overflow ? 0 : difference)
   }
 
+  /// Later by so many nanoseconds; stops at the end of the clock.
+  @inlinable
+  public func later(_ nanoseconds: UInt64) -> Instant {
+    let (sum, overflow) = self.nanoseconds.addingReportingOverflow(nanoseconds)
+    return Instant(nanoseconds: overflow ? .max : sum)
+  }
+
   /// The time from `start` to `end`; negative when `end` is the earlier one.
   @inlinable
   public static func - (end: Instant, start: Instant) -> Duration {

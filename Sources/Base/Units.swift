@@ -80,8 +80,8 @@ extension Duration {
   public static let pattern =
     "^(" + TimeUnit.all.map { "[0-9]{1,\($0.digits)}\($0.name)" }.joined(separator: "|") + ")$"
 
-  /// The shortest way to write this in balancer.json: `250ms`, `2s`, `5m`. What is finer than a millisecond has a
-  /// fraction, which only people read.
+  /// The shortest exact way to write this in balancer.json: `250ms`, `2s`, `5m`. What is finer than a millisecond has
+  /// a fraction, which only people read. (`text` is for ages: it rounds.)
   public var written: String {
     let nanoseconds = self.nanoseconds
     guard nanoseconds % 1_000_000 == 0 else {
@@ -127,10 +127,10 @@ public struct ByteSize: Hashable, Comparable, Sendable {
       return
     }
     guard let unit = Self.units.first(where: { $0.name == name }) else {
+      // `16K`, `16kb`, `16kib`
       let near = Self.units.first { unit in
         unit.name.first?.lowercased() == name.first?.lowercased()
-          && ["k", "kb", "kib"].contains(
-            "k" + name.dropFirst().lowercased())
+          && ["", "b", "ib"].contains(name.dropFirst().lowercased())
       }
       if let near { throw MalformedUnit("has a unit that is not known: write \"\(count)\(near.name)\"") }
       throw MalformedUnit("has a unit that is not known: KiB, MiB, GiB or TiB expected after the number")
@@ -146,7 +146,7 @@ public struct ByteSize: Hashable, Comparable, Sendable {
     "^([0-9]{1,15}|" + units.map { "[0-9]{1,\($0.digits)}\($0.name)" }.joined(separator: "|") + ")$"
 
   /// The shortest way to write this: the largest unit that divides it, or the bare number of bytes.
-  public var text: String {
+  public var written: String {
     guard bytes > 0, let unit = Self.units.last(where: { bytes & (1 << $0.shift - 1) == 0 }) else { return "\(bytes)" }
     return "\(bytes >> unit.shift)\(unit.name)"
   }

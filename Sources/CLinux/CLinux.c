@@ -5,9 +5,24 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 int linux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
   return accept4(fd, address, length, flags);
+}
+
+ssize_t linux_recv(int fd, void *buffer, size_t count) {
+  return syscall(SYS_recvfrom, fd, buffer, count, 0, NULL, NULL);
+}
+
+ssize_t linux_send(int fd, const void *buffer, size_t count, int flags) {
+  return syscall(SYS_sendto, fd, buffer, count, flags, NULL, 0);
+}
+
+int linux_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout) {
+  return (int)syscall(SYS_epoll_pwait, epoll, events, most, timeout, NULL, 0);
 }
 
 int linux_fcntl_get_flags(int fd) { return fcntl(fd, F_GETFL); }
@@ -26,3 +41,22 @@ int linux_name_this_thread(const char *name) { return pthread_setname_np(pthread
 
 const char *linux_errno_name(int number) { return strerrorname_np(number); }
 const char *linux_errno_text(int number) { return strerrordesc_np(number); }
+
+int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+int linux_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int linux_wait(int process, int reap, int *code, int *status) {
+  siginfo_t information;
+  information.si_pid = 0;
+  if (waitid(P_PID, process, &information, WEXITED | WNOHANG | (reap ? 0 : WNOWAIT)) != 0) return -1;
+  if (code) *code = information.si_code;
+  if (status) *status = information.si_status;
+  return information.si_pid;
+}
+
+int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
+char **linux_environment(void) { return environ; }
+const char *linux_signal_name(int number) { return sigabbrev_np(number); }

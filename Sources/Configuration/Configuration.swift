@@ -38,6 +38,8 @@ extension Shape where Value == WorkerCount {
 public struct LimitsConfiguration: Equatable, Sendable {
   /// Open client connections at once; nil is what the descriptor limit allows.
   public var connections: Int?
+  /// Memory of the process past which nobody is let in; nil is no limit.
+  public var memory: ByteSize?
 
   public init() {}
 
@@ -49,7 +51,11 @@ public struct LimitsConfiguration: Equatable, Sendable {
     [
       Field(
         "connections", \.connections, .integer(1...mostConnections, or: "auto"),
-        "Client connections at once; more wait in the kernel's backlog. auto: what the limit of open files allows.")
+        "Client connections at once; more wait in the kernel's backlog. auto: what the limit of open files allows."),
+      Field(
+        "memory", \.memory, .optional(.size(atLeast: ByteSize(bytes: 16 << 20))),
+        "Memory of the process past which new clients wait in the kernel's backlog; the program itself takes about 12MiB of it."
+      ),
     ])
 }
 

@@ -26,8 +26,11 @@ public struct ConfigurationAdvice: Sendable {
   public init(_ configuration: Configuration, workers: Int, descriptors: Int) {
     self.configuration = configuration
     checkConnections(workers: workers, descriptors: descriptors)
-    checkOverlappingAddresses()
     checkUse()
+    for listener in configuration.listeners {
+      checkClients(listener)
+      checkRoutes(listener)
+    }
     for pool in configuration.pools {
       checkBackends(pool)
       checkLoop(pool)
@@ -75,26 +78,63 @@ public struct ConfigurationAdvice: Sendable {
 
   // MARK: Listeners
 
-  /// A socket on all addresses and one on a single address of the same port.
-  private mutating func checkOverlappingAddresses() {
-    let bound = configuration.listeners.flatMap { listener in
-      listener.listen.compactMap { endpoint in endpoint.ipAddress.map { (listener.name, endpoint, $0.ip, $0.port) } }
+  private mutating func checkClients(_ listener: ListenerConfiguration) {
+    let path = "listeners.\(listener.name)"
+    if listener.proxyProtocol == .off {
+      if !listener.trustedProxies.isEmpty {
+        warn("\(path).trustedProxies", "no PROXY header is read: proxyProtocol is off")
+      }
+      if listener.listen.allSatisfy({ $0.port == nil }) {
+        let keys = [
+          ("allow", listener.allow != nil), ("deny", !listener.deny.isEmpty),
+          ("perClient", listener.perClient != ListenerConfiguration.PerClient()),
+        ]
+        for (key, isSet) in keys where isSet {
+          warn("\(path).\(key)", "the clients of a unix socket have no address: this holds for none of them")
+        }
+      }
     }
-    for (name, endpoint, address, port) in bound where address != .anyIPv6 {
-      let wide = bound.first { other in
-        other.3 == port && other.2 != address
-          && (other.2 == .anyIPv6 || other.2 == .anyIPv4 && address.isIPv4)
+    checkBlocks(listener.deny, "deny", others: nil, path)
+    checkBlocks(listener.allow ?? [], "allow", others: listener.deny, path)
+  }
+
+  /// Blocks that change nothing, because another one has all of their addresses.
+  /// - Parameter others: those of `deny`, which is read first.
+  private mutating func checkBlocks(_ blocks: [CIDR], _ key: String, others: [CIDR]?, _ path: String) {
+    let own = Set(blocks)
+    let denied = Set(others ?? [])
+    /// Told in one line each, however long the list is.
+    var refused: [String] = []
+    var covered: [String] = []
+    for block in blocks {
+      if let wider = block.covering(in: denied) {
+        refused.append("\(block) (by \(wider))")
+      } else if let wider = block.covering(in: own, besidesItself: true) {
+        covered.append("\(block) (in \(wider))")
       }
-      if let wide, wide.0 != name {
-        warn(
-          "listeners.\(name).listen",
-          "\(endpoint) takes its connections away from \(wide.1) of the listener \(wide.0.quoted)")
-      }
+    }
+    if let first = refused.first {
+      warn("\(path).\(key)", "deny refuses all of \(first)\(Self.andMore(refused)), so that it never matches")
+    }
+    if let first = covered.first {
+      warn("\(path).\(key)", "another block has all of \(first)\(Self.andMore(covered)), so that it changes nothing")
+    }
+  }
+
+  private static func andMore(_ texts: [String]) -> String {
+    texts.count > 1 ? " and \(texts.count - 1) more" : ""
+  }
+
+  private mutating func checkRoutes(_ listener: ListenerConfiguration) {
+    for unreachable in SNITable(listener.routes.map(\.sni)).unreachable {
+      warn(
+        "listeners.\(listener.name).routes",
+        "routes[\(unreachable.route)] never gets \(unreachable.pattern): routes[\(unreachable.takenBy)] takes it first")
     }
   }
 
   private mutating func checkUse() {
-    let used = Set(configuration.listeners.map(\.pool))
+    let used = Set(configuration.listeners.flatMap(\.pools))
     for pool in configuration.pools where !used.contains(pool.name) {
       warn("pools.\(pool.name)", "no listener uses this pool")
     }
@@ -121,7 +161,7 @@ public struct ConfigurationAdvice: Sendable {
 
   /// A backend that is one of the program's own listeners sends each session round and round.
   private mutating func checkLoop(_ pool: PoolConfiguration) {
-    for listener in configuration.listeners where listener.pool == pool.name {
+    for listener in configuration.listeners where listener.pools.contains(pool.name) {
       for backend in pool.backends {
         if let endpoint = listener.listen.first(where: { $0.receives(from: backend.address) }) {
           warn(
@@ -135,6 +175,9 @@ public struct ConfigurationAdvice: Sendable {
 
   private mutating func checkHealth(_ pool: PoolConfiguration) {
     guard let health = pool.health else {
+      if pool.backends.contains(where: { $0.check != nil }) {
+        warn("pools.\(pool.name).backends", "a \"check\" is of no use with \"health\": \"off\"")
+      }
       if pool.onDown != .keep {
         warn("pools.\(pool.name).onDown", "without health checks no backend goes down")
       }
@@ -150,10 +193,46 @@ public struct ConfigurationAdvice: Sendable {
     if health.timeout > health.interval {
       warn(
         path("timeout", "interval"),
-        "a check may take \(health.timeout.text), longer than the interval of \(health.interval.text) to the next one")
+        "a check may take \(health.timeout.written), longer than the interval of \(health.interval.written) to the next one"
+      )
+    }
+    if health.port != nil,
+      let backend = pool.backends.first(where: { backend in
+        if case .unix = backend.address { backend.check == nil } else { false }
+      })
+    {
+      warn(path("port"), "\(backend.name.quoted) is a unix socket, which has no port: it is checked itself")
+    }
+    if health.type == .mysql, health.user == nil, pool.backends.contains(where: { !$0.isCheckedLocally }) {
+      warn(
+        path("type"),
+        "MySQL and MariaDB count each check as a failed login of this machine, and after max_connect_errors (100) of them "
+          + "in a row refuse it, and with it all sessions: give the check a \"user\", or the server skip_name_resolve")
     }
     if let fast = health.fastInterval, fast > health.interval {
-      warn(path("fastInterval", "interval"), "\(fast.text) is slower than the interval of \(health.interval.text)")
+      warn(
+        path("fastInterval", "interval"), "\(fast.written) is slower than the interval of \(health.interval.written)")
+    }
+  }
+}
+
+extension CIDR {
+  /// The widest of some blocks that has all of this one's addresses.
+  fileprivate func covering(in blocks: Set<CIDR>, besidesItself: Bool = false) -> CIDR? {
+    if blocks.isEmpty { return nil }
+    return (0...prefixLength).lazy.map { CIDR(self.network, prefixLength: $0) }
+      .first { blocks.contains($0) && !(besidesItself && $0 == self) }
+  }
+}
+
+extension BackendConfiguration {
+  /// By an address that MySQL does not count the errors of.
+  fileprivate var isCheckedLocally: Bool {
+    switch check ?? address {
+    case .ip(let address, _): address == .loopbackIPv4 || address == .loopbackIPv6
+    case .unix: true
+    case .name(let name, _): name.lowercased() == "localhost"
+    case .any: false
     }
   }
 }

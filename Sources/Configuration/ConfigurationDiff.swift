@@ -139,8 +139,8 @@ extension ConfigurationDiff {
         differences(old?[key], new?[key], at: path.isEmpty ? key : "\(path).\(key)")
       }
     }
+    if old?.text == new?.text { return [] }
     let (before, after) = (old?.plainText ?? "unset", new?.plainText ?? "unset")
-    if before == after { return [] }
     return [path.isEmpty ? "\(before) → \(after)" : "\(path) \(before) → \(after)"]
   }
 }
@@ -154,7 +154,7 @@ extension BackendConfiguration {
 }
 
 extension ListenerConfiguration {
-  fileprivate var title: String { "\(name) (\(listen.map(\.description).joined(separator: ", ")))" }
+  fileprivate var title: String { "\(name) (\(Endpoint.written(listen).joined(separator: ", ")))" }
 }
 
 extension JSONValue {
@@ -165,7 +165,12 @@ extension JSONValue {
     case .boolean(let value): "\(value)"
     case .number(let text): text
     case .string(let text): String(text.jsonLiteral.dropFirst().dropLast())
-    case .array(let elements): elements.map(\.plainText).joined(separator: ", ")
+    case .array(let elements):
+      // Thousands of blocks are not for reading.
+      elements.isEmpty
+        ? "none"
+        : elements.prefix(8).map(\.plainText).joined(separator: ", ")
+          + (elements.count > 8 ? " and \(elements.count - 8) more" : "")
     case .object(let members): "{ " + members.map { "\($0.key): \($0.value.plainText)" }.joined(separator: ", ") + " }"
     }
   }

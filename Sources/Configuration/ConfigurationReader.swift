@@ -66,6 +66,7 @@ struct Draft: Sendable {
     let draft = shape.read(json, nil, reading)
     checkPoolReferences(json, reading)
     checkListenAddresses(reading)
+    if let draft { checkScripts(draft.configuration.pools, reading) }
     guard var configuration = draft?.configuration else { return nil }
     configuration.places = Places(file: reading.file, locations: reading.places)
     return configuration
@@ -83,19 +84,42 @@ struct Draft: Sendable {
     }
   }
 
-  /// Two sockets that want the very same address. A listener on all addresses and one on a single address of the same
-  /// port get along: the kernel gives a connection to the more exact one.
+  /// A script may be inherited, or only its type.
+  private static func checkScripts(_ pools: [PoolConfiguration], _ reading: Reading) {
+    var told: Set<String> = []
+    for pool in pools {
+      let healths = ["pools.\(pool.name).health", "defaults.health"]
+      guard pool.health?.type == .script, pool.health?.script == nil,
+        // One that is there, but wrong, has been told.
+        !healths.contains(where: { reading.places["\($0).script"] != nil }),
+        let path = healths.map({ "\($0).type" }).first(where: { reading.places[$0] != nil }),
+        let location = reading.places[path], told.insert(path).inserted
+      else { continue }
+      reading.fail(at: location, path: path, "\"script\" is missing: the program that checks")
+    }
+  }
+
+  /// Two sockets that want the same address, or one of them all addresses of a port of which the other wants one: the
+  /// kernel refuses the second (bind(2), EADDRINUSE).
   private static func checkListenAddresses(_ reading: Reading) {
     var first: [Endpoint: Reading.Mention<Endpoint>] = [:]
+    /// Of all addresses of a port, the first mention of a single one.
+    var single: [Endpoint: Reading.Mention<Endpoint>] = [:]
+    var told = Set<Location>()
     for mention in reading.listenAddresses.sorted(by: { $0.location < $1.location }) {
       let identity = mention.value.listeningIdentity
-      if let earlier = first[identity] {
+      let wider = mention.value.allAddresses
+      let part = single[identity]
+      if let earlier = first[identity] ?? wider.lazy.compactMap({ first[$0] }).first ?? part {
+        // A range of ports that meets another is one mistake.
+        guard told.insert(mention.location).inserted else { continue }
         let place = "\(earlier.path) at \(earlier.location.line):\(earlier.location.column)"
         let same = earlier.value == mention.value ? "" : " as \(earlier.value)"
         reading.fail(
           at: mention.location, path: mention.path, "\(mention.value) is taken already\(same), by \(place)")
       } else {
         first[identity] = mention
+        for all in wider where single[all] == nil { single[all] = mention }
       }
     }
   }
@@ -108,6 +132,17 @@ extension Endpoint {
     case .any(let port): .ip(.anyIPv6, port: port)
     case .name(let host, let port): .name(host.lowercased(), port: port)
     case .ip, .unix: self
+    }
+  }
+
+  /// The identities of the sockets on all addresses of which this is one, or may be.
+  fileprivate var allAddresses: [Endpoint] {
+    switch self {
+    case .ip(.anyIPv6, _), .any, .unix: []
+    case .ip(let address, let port):
+      address.isIPv4 && address != .anyIPv4
+        ? [.ip(.anyIPv6, port: port), .ip(.anyIPv4, port: port)] : [.ip(.anyIPv6, port: port)]
+    case .name(_, let port): [.ip(.anyIPv6, port: port)]
     }
   }
 }

@@ -13,24 +13,29 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
   public init(_ configuration: Configuration, workers: Int, descriptors: Int) {
     var rows: [(String, String)] = []
     rows.append(("workers", configuration.workers == .automatic ? "\(workers) (auto)" : "\(workers)"))
-    if let connections = configuration.limits.connections {
-      rows.append(("connections", "at most \(connections)"))
+    let carried = DescriptorBudget.connectionsCarried(
+      byDescriptors: descriptors, for: configuration, workers: workers)
+    let limit = configuration.connectionLimit(workers: workers, descriptors: descriptors)
+    if configuration.limits.connections == nil {
+      rows.append(("connections", "at most \(limit) (auto: what \(descriptors) open files carry)"))
     } else {
-      let carried = DescriptorBudget.connectionsCarried(
-        byDescriptors: descriptors, for: configuration, workers: workers)
-      rows.append(("connections", "at most \(carried) (auto: what \(descriptors) open files carry)"))
+      let shortage = limit > carried ? " (\(descriptors) open files carry only \(carried))" : ""
+      rows.append(("connections", "at most \(limit)\(shortage)"))
     }
-    for listener in configuration.listeners { rows.append(("listener \(listener.name)", Self.text(listener))) }
+    for listener in configuration.listeners {
+      let lines = Self.text(listener)
+      rows += lines.enumerated().map { ($0.offset == 0 ? "listener \(listener.name)" : "", $0.element) }
+    }
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"
-      rows.append(("pool \(pool.name)", "\(pool.scheduler.rawValue), \(pool.backends.count) \(noun)"))
+      rows.append(("pool \(pool.name)", "\(pool.scheduler.description), \(pool.backends.count) \(noun)"))
       rows += pool.backends.map { ("", Self.text($0)) }
-      rows += Self.text(pool.health).map { ("", $0) }
+      rows += (Self.text(pool) + Self.text(pool.health)).map { ("", $0) }
     }
     let log = configuration.log
     rows.append(("log", "\(log.level.rawValue) and above as \(log.format.rawValue) to \(log.file ?? "standard error")"))
     let drain = configuration.shutdown.drain
-    rows.append(("shutdown", drain == .zero ? "at once" : "sessions have \(drain.text) to end"))
+    rows.append(("shutdown", drain == .zero ? "at once" : "sessions have \(drain.written) to end"))
 
     // A long name stands alone rather than pushing every other line to the right.
     let width = min(24, rows.map(\.0.count).max() ?? 0)
@@ -39,10 +44,47 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
   }
 
-  private static func text(_ listener: ListenerConfiguration) -> String {
-    let addresses = listener.listen.map(\.description).joined(separator: ", ")
+  private static func text(_ listener: ListenerConfiguration) -> [String] {
+    let addresses = Endpoint.written(listener.listen).joined(separator: ", ")
+    let pool = listener.pool.map { " → pool \($0)" } ?? ""
     let limit = listener.connections.map { ", at most \($0) connections" } ?? ""
-    return "\(addresses) (\(listener.mode.rawValue)) → pool \(listener.pool)\(limit)"
+    var lines = ["\(addresses) (\(listener.mode.rawValue))\(pool)\(limit)"]
+    lines += listener.routes.map { route in
+      "\(route.sni.map(\.description).joined(separator: ", ")) → pool \(route.pool)"
+    }
+    if listener.pool == nil { lines.append("whoever asks for another name is closed") }
+    if listener.proxyProtocol != .off {
+      let version = listener.proxyProtocol == .any ? "" : " \(listener.proxyProtocol.rawValue)"
+      let trusted = listener.trustedProxies
+      let whose = trusted.isEmpty ? "everyone" : Self.few(trusted.map(\.description))
+      lines.append("expects a PROXY header\(version), believed of \(whose)")
+    }
+    if !listener.deny.isEmpty { lines.append("refuses \(Self.few(listener.deny.map(\.description)))") }
+    if let allow = listener.allow { lines.append("serves only \(Self.few(allow.map(\.description)))") }
+    let perClient = [
+      listener.perClient.connections.map { "at most \($0) connections" },
+      listener.perClient.rate.map { "\($0) new ones" },
+    ].compactMap { $0 }
+    if !perClient.isEmpty { lines.append("each client: \(perClient.joined(separator: ", "))") }
+    return lines
+  }
+
+  /// Some thousand blocks are not for reading.
+  private static func few(_ texts: [String]) -> String {
+    texts.count <= 4
+      ? texts.joined(separator: ", ")
+      : texts.prefix(3).joined(separator: ", ") + " and \(texts.count - 3) more"
+  }
+
+  private static func text(_ pool: PoolConfiguration) -> [String] {
+    var parts: [String] = []
+    if pool.sendProxy != .off { parts.append("a PROXY header \(pool.sendProxy.rawValue)") }
+    switch pool.source {
+    case nil: break
+    case .client: parts.append("the client's own address")
+    case .address(let address): parts.append("the local address \(address)")
+    }
+    return parts.isEmpty ? [] : ["connects with \(parts.joined(separator: " and "))"]
   }
 
   private static func text(_ backend: BackendConfiguration) -> String {
@@ -55,22 +97,38 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
     if backend.connections > 0 { parts.append("at most \(backend.connections) sessions") }
     if backend.backup { parts.append("backup") }
+    if let check = backend.check { parts.append("checked at \(check)") }
     return parts.joined(separator: ", ")
   }
 
   private static func text(_ health: HealthConfiguration?) -> [String] {
     guard let health else { return ["no checks: every backend counts as up"] }
-    let worst = "fall \(health.fall) × interval \(health.interval.text) + timeout \(health.timeout.text)"
+    let worst = "fall \(health.fall) × interval \(health.interval.written) + timeout \(health.timeout.written)"
     var lines = [
-      "\(health.type.rawValue) check every \(health.interval.text), timeout \(health.timeout.text)",
-      "a dead backend is noticed after \(health.worstTimeToNotice.text) at the latest (\(worst))",
+      "\(check(health)) every \(health.interval.written), timeout \(health.timeout.written)",
+      "a dead backend is noticed after \(health.worstTimeToNotice.written) at the latest (\(worst))",
     ]
     let refusing = health.worstTimeToNoticeRefusal
     if refusing < health.worstTimeToNotice {
-      let fast = health.effectiveFastInterval.text
-      lines.append("one that refuses connections after \(refusing.text) (every \(fast) from the first failure on)")
+      let fast = health.effectiveFastInterval.written
+      lines.append("one that refuses connections after \(refusing.written) (every \(fast) from the first failure on)")
     }
     return lines
+  }
+}
+
+extension ConfigurationSummary {
+  /// `tcp check`, `tcp check (expecting "220") of port 25`, `mysql check (as "monitor")`, `script check (pg_isready -t 1)`
+  private static func check(_ health: HealthConfiguration) -> String {
+    let detail: String? =
+      switch health.type {
+      case .tcp: health.expect.map { "expecting \($0.quoted)" } ?? health.send.map { "sending \($0.quoted)" }
+      case .mysql: health.user.map { "as \($0.quoted)" }
+      case .script: health.script.map { $0.joined(separator: " ") }
+      case .redis, .postgresql, .smtp: nil
+      }
+    return "\(health.type.rawValue) check" + (detail.map { " (\($0))" } ?? "")
+      + (health.port.map { " of port \($0)" } ?? "")
   }
 }
 

@@ -11,14 +11,18 @@ public enum DescriptorBudget {
   public static let perWorker = 4
   /// A listener's address has a socket in each worker.
   public static let perListenAddress = 1
-  /// A backend's check.
-  public static let perBackend = 1
+  /// The connection of a backend's check.
+  public static let perCheck = 1
+  /// A script that checks a backend: its end and its output.
+  public static let perScript = 2
 
   /// What is set aside for everything that is no session.
   public static func reserve(for configuration: Configuration, workers: Int) -> Int {
     let addresses = configuration.listeners.reduce(0) { $0 + $1.listen.count }
-    let backends = configuration.pools.reduce(0) { $0 + $1.backends.count }
-    return process + workers * (perWorker + addresses * perListenAddress) + backends * perBackend
+    let checks = configuration.pools.reduce(0) { sum, pool in
+      sum + pool.backends.count * (pool.health?.type == .script ? perScript : perCheck)
+    }
+    return process + workers * (perWorker + addresses * perListenAddress) + checks
   }
 
   /// Client connections at once that `descriptors` open files carry. With `limits.connections` on `auto` this is the

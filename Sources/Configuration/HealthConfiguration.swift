@@ -1,6 +1,6 @@
 public struct HealthConfiguration: Equatable, Sendable {
   public enum Kind: String, CaseIterable, Equatable, Sendable {
-    case tcp
+    case tcp, redis, postgresql, mysql, smtp, script
   }
 
   /// What a backend is before its first result.
@@ -18,13 +18,27 @@ public struct HealthConfiguration: Equatable, Sendable {
   public var fall = 3
   public var rise = 2
   public var initial = Initial.checking
+  /// What a tcp check sends, and what it waits for.
+  public var send: String?
+  public var expect: String?
+  /// As whom a mysql check logs in.
+  public var user: String?
+  /// The program of a script check and its arguments.
+  public var script: [String]?
+  /// Checks go to this port; nil is the backend's own.
+  public var port: Int?
+  /// nil is no damping.
+  public var flap: FlapConfiguration? = FlapConfiguration()
 
   public init() {}
 
   static let shape = Shape<Self>.object(
     Self(), definition: "health",
     [
-      Field("type", \.type, .word, "What a check does. tcp: it connects."),
+      Field(
+        "type", \.type, .word,
+        "What a check does. tcp: it connects, and with send and expect it talks. redis, postgresql, mysql, smtp: a few words of that protocol. script: a program of yours decides."
+      ),
       Field("interval", \.interval, .duration, "From one check of a backend to the next, give or take 10 %."),
       Field("timeout", \.timeout, .duration, "How long a check may take before it has failed."),
       Field(
@@ -39,5 +53,37 @@ public struct HealthConfiguration: Equatable, Sendable {
         "initial", \.initial, .word,
         "What a backend is before its first check: up, down, or checking: not used until that check, which is sent at once and decides alone."
       ),
-    ])
+      Field(
+        "send", \.send, .optional(.someText(longest: 4096)), "tcp: this text is sent once the connection stands."),
+      Field(
+        "expect", \.expect, .optional(.someText(longest: 1024)),
+        "tcp: the backend has to send this text, within its first 16 KiB."),
+      Field(
+        "user", \.user, .optional(.someText(longest: 128)),
+        "mysql: the check logs in as this user, who has no password, instead of leaving after the greeting."),
+      Field(
+        "script", \.script, .optional(.command),
+        "script: the program and its arguments. Exit status 0 within the timeout is a pass. A program without a slash is looked for in PATH."
+      ),
+      Field(
+        "port", \.port, .optional(.integer(1...65535)),
+        "Checks go to this port of the backend's address. A backend's own check comes before it."),
+      Field(
+        "flap", \.flap,
+        .either(
+          .words([("off", nil)], besides: "an object"), or: .optional(FlapConfiguration.shape), "\"off\" or an object"),
+        "Damping: each change adds 1 to a penalty that halves with time; while it is high the backend is held down."),
+    ]
+  ).checking { health, json, reading in
+    for (key, type) in [("send", Kind.tcp), ("expect", .tcp), ("user", .mysql), ("script", .script)] {
+      guard health.type != type, case .object(let members) = json.kind,
+        let member = members.first(where: { $0.key == key })
+      else { continue }
+      reading.inside(member) {
+        reading.fail(
+          at: member.location,
+          "belongs to type \(type.rawValue.quoted), but the type of this check is \(health.type.rawValue.quoted)")
+      }
+    }
+  }
 }

@@ -8,6 +8,33 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public struct Timeouts: Equatable, Sendable {
     /// Silence after which a session ends; nil is never.
     public var client: Duration? = .seconds(300)
+    /// The longest life of a session, give or take a tenth; nil is no limit.
+    public var session: Duration?
+    /// How long a client has for its PROXY header and its ClientHello.
+    public var handshake: Duration = .seconds(10)
+
+    public init() {}
+  }
+
+  /// Which PROXY header every connection begins with.
+  public enum ProxyProtocol: String, CaseIterable, Equatable, Sendable {
+    case off, v1, v2, any
+  }
+
+  public struct PerClient: Equatable, Sendable {
+    /// Connections at once; nil is no limit.
+    public var connections: Int?
+    /// New connections; nil is no limit.
+    public var rate: Rate?
+
+    public init() {}
+  }
+
+  /// Where TLS connections go by the name that they ask for (SNI).
+  public struct Route: Equatable, Sendable {
+    /// At least one.
+    public var sni: [SNIPattern] = []
+    public var pool = ""
 
     public init() {}
   }
@@ -15,30 +42,107 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public var name = ""
   public var listen: [Endpoint] = []
   public var mode = Mode.tcp
-  /// The name of a pool in the same file.
-  public var pool = ""
+  /// The name of a pool in the same file; nil only where routes say where to go.
+  public var pool: String?
   /// Open connections at once; nil is no limit of the listener's own.
   public var connections: Int?
   public var backlog = 4096
   public var timeouts = Timeouts()
+  /// First match wins; the listener's pool takes the rest.
+  public var routes: [Route] = []
+  public var proxyProtocol = ProxyProtocol.off
+  /// Whose PROXY header is believed; empty is everyone's.
+  public var trustedProxies: [CIDR] = []
+  /// nil is everyone.
+  public var allow: [CIDR]?
+  /// Read before `allow`.
+  public var deny: [CIDR] = []
+  public var perClient = PerClient()
+  /// Idle time before the kernel asks whether a client is still there; nil is never.
+  public var tcpKeepAlive: Duration? = .seconds(120)
+  public var fastOpen = false
+  public var mptcp = false
 
   public init() {}
 
+  /// The names of all pools that its clients may come to.
+  public var pools: [String] {
+    var names: [String] = []
+    for name in (pool.map { [$0] } ?? []) + routes.map(\.pool) where !names.contains(name) { names.append(name) }
+    return names
+  }
+
   static let shape = Shape<Self>.object(
-    Self(), definition: "listener",
+    Self(), definition: "listener", oneOf: ["pool", "routes"],
     [
       .required(
-        "listen", \.listen, .oneOrMore("address", of: .listenAddress),
-        "One or more addresses: host:port, [IPv6]:port, :port (all IPv4 and IPv6 addresses) or unix:/path."),
+        "listen", \.listen, .listenAddresses,
+        "One or more addresses: host:port, [IPv6]:port, :port (all IPv4 and IPv6 addresses) or unix:/path. A range of ports, such as :8000-8010, is several."
+      ),
       Field("mode", \.mode, .word, "tcp: bytes are passed on as they are."),
-      .required("pool", \.pool, .pool, "The name of the pool that serves the clients."),
+      Field(
+        "pool", \.pool, .optional(.pool),
+        "The name of the pool that serves the clients whom no route takes. Required without routes."),
+      Field(
+        "routes", \.routes, .array("route", of: Route.shape),
+        "Other pools for TLS clients, by the server name that they ask for; the first that matches. Nothing is decrypted."
+      ),
+      Field(
+        "proxyProtocol", \.proxyProtocol, .word,
+        "The PROXY header that every connection has to begin with; any: either version."),
+      Field(
+        "trustedProxies", \.trustedProxies, .cidrsOrNone,
+        "Whose PROXY header is believed; of others it is read and dropped. Empty: everyone's."),
+      Field("allow", \.allow, .optional(.cidrs), "Clients that are served; all others are refused. Default: everyone."),
+      Field("deny", \.deny, .cidrsOrNone, "Clients that are refused; read before allow."),
+      Field("perClient", \.perClient, PerClient.shape, "What one client may have, by its address; of IPv6 by its /64."),
       Field(
         "connections", \.connections, .limit(upTo: LimitsConfiguration.mostConnections),
         "Connections at once; more wait in the kernel's backlog. 0: no limit of this listener's own."),
       Field(
         "backlog", \.backlog, .integer(1...1_000_000),
         "Connections that wait in the kernel to be accepted; net.core.somaxconn caps it."),
+      Field(
+        "tcpKeepAlive", \.tcpKeepAlive, .durationOrOff,
+        "Silence after which the kernel asks whether a client is still there; one that is not is found within twice that. At most 9 hours hold."
+      ),
+      Field(
+        "fastOpen", \.fastOpen, .boolean,
+        "TCP Fast Open: a client that was here before may send data with its first packet. Needs bit 2 of net.ipv4.tcp_fastopen."
+      ),
+      Field("mptcp", \.mptcp, .boolean, "Multipath TCP for clients that have it (RFC 8684)."),
       Field("timeouts", \.timeouts, Timeouts.shape, "How long things may take."),
+    ])
+}
+
+extension ListenerConfiguration.Route {
+  static let shape = Shape<Self>.object(
+    Self(), definition: "route",
+    [
+      .required("match", \.self, matchShape, "What has to hold for the client."),
+      .required("pool", \.pool, .pool, "The name of the pool that serves the clients."),
+    ])
+
+  /// The part of a route that chooses.
+  private static let matchShape = Shape<Self>.object(
+    Self(), definition: "match",
+    [
+      .required(
+        "sni", \.sni, .oneOrMore("server name", of: .sniPattern),
+        "Server names: www.example.com, or *.example.com for all below example.com.")
+    ])
+}
+
+extension ListenerConfiguration.PerClient {
+  static let shape = Shape<Self>.object(
+    Self(), definition: "perClient",
+    [
+      Field(
+        "connections", \.connections, .limit(upTo: LimitsConfiguration.mostConnections),
+        "Connections at once; the next is closed. 0: no limit."),
+      Field(
+        "rate", \.rate, .optional(.rate),
+        "New connections; those that come faster are closed. As many as that may come at once. Default: no limit."),
     ])
 }
 
@@ -48,6 +152,12 @@ extension ListenerConfiguration.Timeouts {
     [
       Field(
         "client", \.client, .durationOrOff,
-        "Silence of the client after which a session ends; \"off\" or \"0s\": never.")
+        "Silence of the client after which a session ends; \"off\" or \"0s\": never."),
+      Field(
+        "session", \.session, .durationOrOff,
+        "The longest life of a session, give or take 10 %; \"off\" or \"0s\": no limit."),
+      Field(
+        "handshake", \.handshake, .duration,
+        "How long a client has for its PROXY header and its TLS ClientHello, where they are expected."),
     ])
 }

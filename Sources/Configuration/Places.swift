@@ -14,6 +14,12 @@ public struct Places: Equatable, Sendable {
 
   public static func == (left: Places, right: Places) -> Bool { true }
 
+  /// Where a warning stands: `balancer.json:9:5: warning: pools.old`.
+  public func description(of path: String) -> String {
+    let location = location(of: path)
+    return "\(file):\(location.line):\(location.column): warning: \(path)"
+  }
+
   /// The place of a key, such as `pools.web.health.timeout`, or of the nearest one around it that is in the file.
   package func location(of path: String) -> Location {
     var path = path[...]

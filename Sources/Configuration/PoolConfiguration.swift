@@ -1,15 +1,12 @@
 import Base
 
 public struct PoolConfiguration: Equatable, Sendable {
-  public enum Scheduler: String, CaseIterable, Equatable, Sendable {
-    case roundRobin = "round-robin"
-    case leastConnections = "least-connections"
-  }
-
   public struct Timeouts: Equatable, Sendable {
     public var connect: Duration = .seconds(3)
     /// Silence after which a session ends; nil is never.
     public var server: Duration? = .seconds(300)
+    /// How long a session waits for a backend when all are full.
+    public var queue: Duration = .seconds(10)
 
     public init() {}
   }
@@ -21,21 +18,52 @@ public struct PoolConfiguration: Equatable, Sendable {
     case close(after: Duration)
   }
 
+  /// Which PROXY header the backends get.
+  public enum SendProxy: String, CaseIterable, Equatable, Sendable {
+    case off, v1, v2
+  }
+
+  /// The local address of connections to the backends.
+  public enum Source: Equatable, Sendable {
+    case address(IPAddress)
+    /// The client's own: transparent.
+    case client
+  }
+
   public var name = ""
   public var backends: [BackendConfiguration] = []
-  public var scheduler = Scheduler.roundRobin
+  public var scheduler = SchedulerConfiguration.roundRobin
   /// nil is no active checks: every backend counts as up.
   public var health: HealthConfiguration? = HealthConfiguration()
+  /// nil is off.
+  public var outlier: OutlierConfiguration?
+  /// With a smaller percentage of healthy backends all are used; 0 is never.
+  public var panic = 0
   public var timeouts = Timeouts()
   /// Further connects after the first failed one.
   public var retries = 2
+  /// Sessions that may wait for a backend when all are full; 0 is none.
+  public var queue = 1024
+  /// Retries under way, in percent of the pool's open sessions; a few are always allowed.
+  public var retryBudget = 20
+  /// How long the weight of a backend that came up grows; zero is not at all.
+  public var slowStart: Duration = .zero
+  public var sticky: StickyConfiguration?
   public var onDown = SessionFate.keep
+  public var onRemove = SessionFate.keep
+  public var sendProxy = SendProxy.off
+  /// nil leaves it to the kernel.
+  public var source: Source?
+  /// Idle time before the kernel asks whether a backend is still there; nil is never.
+  public var tcpKeepAlive: Duration? = .seconds(120)
+  public var fastOpen = false
+  public var mptcp = false
 
   public init() {}
 
   /// The keys that `defaults` has as well.
   static let inheritedFields: [Field<Self>] = [
-    Field("scheduler", \.scheduler, .word, "How a backend is picked for a new session."),
+    Field("scheduler", \.scheduler, SchedulerConfiguration.shape, "How a backend is picked for a new session."),
     Field(
       "health", \.health,
       .either(
@@ -51,9 +79,49 @@ public struct PoolConfiguration: Equatable, Sendable {
   static let settingsFields =
     inheritedFields + [
       Field(
+        "queue", \.queue, .integer(0...1_000_000),
+        "Sessions that may wait, first come first served, when all backends have as many as their connections allow; 0: none."
+      ),
+      Field(
+        "retryBudget", \.retryBudget, .integer(0...100),
+        "Retries under way, in percent of the pool's open sessions; 3 at once are always allowed."),
+      Field(
+        "slowStart", \.slowStart, .durationOrZero,
+        "A backend that came up gets its weight in ten steps over this time; \"0s\": at once."),
+      Field(
+        "sticky", \.sticky, .optional(StickyConfiguration.shape),
+        "A client that comes back gets the backend that it had."),
+      Field(
         "onDown", \.onDown, .sessionFate,
         "The sessions of a backend that went down: keep leaves them alone, close ends them at once, { \"close\": \"30s\" } after that time."
-      )
+      ),
+      Field(
+        "onRemove", \.onRemove, .sessionFate,
+        "The same for the sessions of a backend that a reload has removed."),
+      Field(
+        "sendProxy", \.sendProxy, .word,
+        "The PROXY header that tells the backends who the client is; they have to expect it."),
+      Field(
+        "source", \.source, .optional(.source),
+        "The local address of connections to backends of its family; client: the client's own, which needs CAP_NET_ADMIN and a route back through this machine. Default: the kernel's choice."
+      ),
+      Field(
+        "tcpKeepAlive", \.tcpKeepAlive, .durationOrOff,
+        "Silence after which the kernel asks whether a backend is still there; one that is not is found within twice that. At most 9 hours hold."
+      ),
+      Field(
+        "fastOpen", \.fastOpen, .boolean,
+        "TCP Fast Open towards the backends: data with the first packet. Needs bit 1 of net.ipv4.tcp_fastopen."),
+      Field("mptcp", \.mptcp, .boolean, "Multipath TCP towards backends that have it (RFC 8684)."),
+      Field(
+        "outlier", \.outlier,
+        .either(
+          .words([("off", nil)], besides: "an object"), or: .optional(OutlierConfiguration.shape),
+          "\"off\" or an object"),
+        "Passive checks: a backend that fails with real traffic is ejected for a time."),
+      Field(
+        "panic", \.panic, .integer(0...100),
+        "With a smaller percentage of healthy backends sessions go to all of them; 0: never."),
     ]
 
   /// Everything but the backends.
@@ -74,6 +142,7 @@ extension PoolConfiguration.Timeouts {
     Self(), definition: "poolTimeouts",
     [
       Field("connect", \.connect, .duration, "How long a backend may take to accept a connection."),
+      Field("queue", \.queue, .duration, "How long a session waits for a backend when all are full."),
       Field(
         "server", \.server, .durationOrOff,
         "Silence of the backend after which a session ends; \"off\" or \"0s\": never."),
@@ -109,6 +178,8 @@ public struct BackendConfiguration: Equatable, Sendable {
   public var connections = 0
   /// Used only when no other backend can be.
   public var backup = false
+  /// Where checks go; nil is the backend itself.
+  public var check: Endpoint?
   public var labels: [String: String] = [:]
 
   public init() {}
@@ -142,6 +213,9 @@ public struct BackendConfiguration: Equatable, Sendable {
         "connections", \.connections, .integer(0...LimitsConfiguration.mostConnections),
         "Sessions at once; 0: no limit."),
       Field("backup", \.backup, .boolean, "Used only when no other backend can be."),
+      Field(
+        "check", \.check, .optional(.backendAddress),
+        "Where checks of this backend go, when that is not its address: host:port, [IPv6]:port or unix:/path."),
       Field(
         "labels", \.labels, .texts(atMost: 64, longest: 256), "Texts by name that the log shows with this backend."),
     ])

@@ -3,20 +3,34 @@ import Base
 import Logging
 import Reactor
 
-/// A backend to be checked, and how.
+/// A backend to be checked, how, and where.
 public struct HealthTarget: Sendable {
   public let backend: Backend
   public let settings: HealthSettings
+  public let check: HealthCheck
+  /// Where the check goes: the backend itself, or what answers for it.
+  public let address: SocketAddress
+  /// Each result is reported, not only those that change something.
+  public let isWatched: Bool
 
-  public init(backend: Backend, settings: HealthSettings) {
+  /// - Parameter address: nil for the backend's own.
+  public init(
+    backend: Backend, settings: HealthSettings, check: HealthCheck = .tcp(), address: SocketAddress? = nil,
+    isWatched: Bool = false
+  ) {
     self.backend = backend
     self.settings = settings
+    self.check = check
+    self.address = address ?? backend.address
+    self.isWatched = isWatched
   }
 }
 
 /// What a check has brought to light.
 public enum HealthReport: Sendable {
   case changed(HealthTransition)
+  /// A check of a backend that is watched has ended; what it changes is reported after that.
+  case watched(isPassed: Bool)
   /// A failed check that changes nothing, yet or any more. Only reported where somebody reads it: at debug level.
   case failed(ProbeFailure, health: BackendHealth, streak: Int, needed: Int)
   /// Descriptors or memory of our own were missing: the backend was not even asked.
@@ -34,13 +48,13 @@ public final class HealthChecker: Sendable {
   let mailbox: Mailbox<Message>
   let seed: UInt64
   let logger: Logger
-  let report: @Sendable (Backend, HealthReport) -> Void
+  let report: @Sendable (HealthTarget, HealthReport) -> Void
 
   /// - Parameters:
   ///   - seed: of the jitter.
-  ///   - report: called on the checker's thread.
+  ///   - report: called on the checker's thread, with the backend and how it was checked.
   public init(
-    seed: UInt64, logger: Logger, report: @escaping @Sendable (Backend, HealthReport) -> Void
+    seed: UInt64, logger: Logger, report: @escaping @Sendable (HealthTarget, HealthReport) -> Void
   ) throws(SystemError) {
     mailbox = try Mailbox()
     self.seed = seed

@@ -3,19 +3,29 @@ import Base
 import Logging
 import Reactor
 
-/// The event loop of the health checker's thread: starts probes when they are due, and lets each backend's
+/// The event loop of the health checker's thread: starts checks when they are due, and lets each backend's
 /// `HealthTracker` draw the conclusions.
 struct ProbeLoop: ~Copyable {
   /// A backend under check.
   struct Subject: ~Copyable {
-    let backend: Backend
-    var settings: HealthSettings
+    var target: HealthTarget
     var tracker: HealthTracker
-    var probe: TCPProbe?
-    /// Of the next probe, or the deadline of the one that runs.
+    /// Of the target's check, with what it has learnt; nil for a script.
+    var probe: (any Probe)?
+    /// Of the check under way; nil between two checks.
+    var startedAt: Instant?
+    var connection: ProbeConnection?
+    var script: ScriptRun?
+    /// Of the next check, or the deadline of the one under way.
     var timer = Timer.none
     /// Only the first check of all is out of step.
     var isFirst = true
+
+    init(_ target: HealthTarget, now: Instant) {
+      self.target = target
+      tracker = HealthTracker(initial: target.settings.initial, now: now)
+      probe = target.check.makeProbe()
+    }
   }
 
   private static var mailboxWord: UInt64 { .max }
@@ -28,6 +38,11 @@ struct ProbeLoop: ~Copyable {
   private var random: SeededGenerator
   private var now: Instant
   private var isStopped = false
+  /// Scripts that did not end in time, and whose they were: at most one of each backend, and those of backends that are
+  /// gone.
+  private var killed: [(owner: Handle, script: Child.Killed)] = []
+  /// How often the end of killed scripts is looked for, while there are any.
+  private static var reapingInterval: Duration { .milliseconds(100) }
 
   init(checker: HealthChecker) throws(SystemError) {
     let poller = try Poller(capacity: 64)
@@ -45,16 +60,19 @@ struct ProbeLoop: ~Copyable {
 
   mutating func run() {
     while !isStopped {
-      let count = poller.wait(timeout: Poller.timeout(until: timers.nextDeadline, now: Clock.now))
       now = Clock.now
+      let reaping = killed.isEmpty ? nil : now + Self.reapingInterval
+      let deadline = [timers.nextDeadline, reaping].compactMap { $0 }.min()
+      let count = poller.wait(timeout: Poller.timeout(until: deadline, now: now))
+      now = Clock.now
+      reap()
+      var hasMail = false
       for index in 0..<count {
-        let (word, readiness) = poller.event(at: index)
-        if word == Self.mailboxWord {
-          readMailbox()
-        } else {
-          probeEvent(Handle(word: word), readiness)
-        }
+        let word = poller.event(at: index).token
+        if word == Self.mailboxWord { hasMail = true } else { probeEvent(Handle(word: word)) }
       }
+      // Last: a check that begins here must not be taken for one that the events above are about.
+      if hasMail { readMailbox() }
       while let handle = timers.popExpired(now: now) { timerFired(handle) }
     }
   }
@@ -74,16 +92,10 @@ struct ProbeLoop: ~Copyable {
       let identifier = ObjectIdentifier(target.backend)
       gone[identifier] = nil
       if let handle = handles[identifier], let subject = subjects.pointer(to: handle) {
-        let isSlower = subject.pointee.settings.interval != target.settings.interval
-        subject.pointee.settings = target.settings
-        // A new interval holds from now on, not after the old one.
-        if isSlower, subject.pointee.probe == nil { schedule(handle, subject, startedAt: now) }
+        reconfigure(handle, subject, target)
         continue
       }
-      let handle = subjects.insert(
-        Subject(
-          backend: target.backend, settings: target.settings,
-          tracker: HealthTracker(initial: target.settings.initial, now: now), probe: nil))
+      let handle = subjects.insert(Subject(target, now: now))
       handles[identifier] = handle
       guard let subject = subjects.pointer(to: handle) else { continue }
       if target.settings.initial == .checking {
@@ -96,89 +108,192 @@ struct ProbeLoop: ~Copyable {
     }
     for (identifier, handle) in gone {
       handles[identifier] = nil
-      if let subject = subjects.remove(handle) { timers.cancel(subject.timer) }
+      if let subject = subjects.pointer(to: handle) { end(handle, subject) }
+      _ = subjects.remove(handle)
     }
   }
 
-  // MARK: One probe
+  private mutating func reconfigure(
+    _ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, _ target: HealthTarget
+  ) {
+    let former = subject.pointee.target
+    subject.pointee.target = target
+    if former.check != target.check || former.address != target.address {
+      // What is under way would answer another question.
+      end(handle, subject)
+      subject.pointee.probe = target.check.makeProbe()
+      start(handle, subject)
+    } else if former.settings.interval != target.settings.interval, subject.pointee.startedAt == nil {
+      // A new interval holds from now on, not after the old one.
+      schedule(handle, subject, startedAt: now)
+    }
+  }
+
+  // MARK: One check
 
   private mutating func start(_ handle: Handle, _ subject: UnsafeMutablePointer<Subject>) {
     // To the microsecond: its time goes into the log.
-    let startedAt = Clock.now
-    switch Connecting.to(subject.pointee.backend.address) {
+    subject.pointee.startedAt = Clock.now
+    if case .script(let arguments) = subject.pointee.target.check {
+      startScript(arguments, handle, subject)
+    } else {
+      connect(handle, subject)
+    }
+  }
+
+  private mutating func connect(_ handle: Handle, _ subject: UnsafeMutablePointer<Subject>) {
+    guard let probe = subject.pointee.probe else { return }
+    switch Connecting.to(subject.pointee.target.address) {
     case .connected(let socket):
-      subject.pointee.probe = TCPProbe(socket: socket, startedAt: startedAt)
-      finish(handle, subject, nil)
+      let number = socket.number
+      subject.pointee.connection = ProbeConnection(socket, isConnected: true, probe: probe)
+      let progress = subject.pointee.connection?.begin()
+      if case .underway = progress {
+        watch([number], handle, subject)
+      } else if let progress {
+        proceed(handle, subject, progress)
+      }
     case .underway(let socket):
       let number = socket.number
-      subject.pointee.probe = TCPProbe(socket: socket, startedAt: startedAt)
-      do throws(SystemError) {
-        try poller.add(number, [.writable, .edgeTriggered], token: handle.word)
-        subject.pointee.timer = timers.schedule(handle, at: startedAt + subject.pointee.settings.timeout)
-      } catch {
-        skip(handle, subject, error)
-      }
+      subject.pointee.connection = ProbeConnection(socket, isConnected: false, probe: probe)
+      watch([number], handle, subject)
     case .failed(let error):
       if error.isExhaustion {
         skip(handle, subject, error)
       } else {
-        subject.pointee.probe = TCPProbe(socket: .none, startedAt: startedAt)
-        finish(handle, subject, .refused(error))
+        finish(handle, subject, .connection(error))
       }
     }
   }
 
-  /// We could not even ask: that says nothing about the backend.
-  private mutating func skip(_ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, _ error: SystemError) {
-    checker.report(subject.pointee.backend, .skipped(error))
-    subject.pointee.probe = nil
-    timers.cancel(subject.pointee.timer)
-    subject.pointee.timer = timers.schedule(handle, at: now + subject.pointee.settings.interval)
+  private mutating func startScript(
+    _ arguments: [String], _ handle: Handle, _ subject: UnsafeMutablePointer<Subject>
+  ) {
+    reap()
+    if killed.contains(where: { $0.owner == handle }) {
+      finish(handle, subject, .script("the script of the check before was killed and has not ended yet"))
+      return
+    }
+    do throws(SystemError) {
+      let script = try ScriptRun(arguments, for: subject.pointee.target)
+      let descriptors = script.descriptors
+      subject.pointee.script = consume script
+      watch(descriptors, handle, subject)
+    } catch {
+      if error.isProcessExhaustion {
+        skip(handle, subject, error)
+      } else {
+        finish(handle, subject, .script("the script cannot be started: \(error)", errno: error.name))
+      }
+    }
   }
 
-  private mutating func probeEvent(_ handle: Handle, _ readiness: Readiness) {
-    guard let subject = subjects.pointer(to: handle), let socket = subject.pointee.probe?.socket.number else { return }
-    finish(handle, subject, SocketIO.takeError(of: socket, "connect").map { .refused($0) })
+  /// Waits for what happens to the descriptors, until the check's time is over.
+  private mutating func watch(
+    _ descriptors: [Int32], _ handle: Handle, _ subject: UnsafeMutablePointer<Subject>
+  ) {
+    guard let startedAt = subject.pointee.startedAt else { return }
+    do throws(SystemError) {
+      for descriptor in descriptors { try poller.add(descriptor, .everyEdge, token: handle.word) }
+      timers.cancel(subject.pointee.timer)
+      subject.pointee.timer = timers.schedule(handle, at: startedAt + subject.pointee.target.settings.timeout)
+    } catch {
+      skip(handle, subject, error)
+    }
+  }
+
+  private mutating func probeEvent(_ handle: Handle) {
+    guard let subject = subjects.pointer(to: handle) else { return }
+    if let progress = subject.pointee.connection?.advance() {
+      proceed(handle, subject, progress)
+    } else if let result = subject.pointee.script?.advance(), result.hasEnded {
+      finish(handle, subject, result.cause)
+    }
+  }
+
+  private mutating func proceed(
+    _ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, _ progress: ProbeConnection.Progress
+  ) {
+    switch progress {
+    case .underway: break
+    case .passed: finish(handle, subject, nil)
+    case .failed(let cause): finish(handle, subject, cause)
+    case .startOver:
+      disconnect(subject)
+      connect(handle, subject)
+    }
   }
 
   private mutating func timerFired(_ handle: Handle) {
     guard let subject = subjects.pointer(to: handle) else { return }
     subject.pointee.timer = .none
-    if subject.pointee.probe == nil {
-      start(handle, subject)
+    let timeout = subject.pointee.target.settings.timeout
+    if let cause = subject.pointee.connection?.timeOut(timeout) ?? subject.pointee.script?.timeOut(timeout) {
+      finish(handle, subject, cause)
     } else {
-      finish(handle, subject, .noAnswer(within: subject.pointee.settings.timeout))
+      start(handle, subject)
     }
   }
 
+  /// We could not even ask: that says nothing about the backend.
+  private mutating func skip(_ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, _ error: SystemError) {
+    let target = subject.pointee.target
+    checker.report(target, .skipped(error))
+    end(handle, subject)
+    subject.pointee.timer = timers.schedule(handle, at: now + target.settings.interval)
+  }
+
+  /// - Parameter cause: nil for a check that has passed.
   private mutating func finish(
-    _ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, _ cause: TCPProbe.Cause?
+    _ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, _ cause: ProbeCause?
   ) {
-    let end = Clock.now
-    let startedAt = subject.pointee.probe?.startedAt ?? end
-    subject.pointee.probe = nil
-    let took = end - startedAt
+    let now = Clock.now
+    let startedAt = subject.pointee.startedAt ?? now
+    end(handle, subject)
+    let took = now - startedAt
     let result: ProbeResult =
       if let cause { .failed(cause.failure(took: took)) } else { .passed(took: took) }
-    if let transition = subject.pointee.tracker.handle(result, settings: subject.pointee.settings, now: end) {
-      checker.report(subject.pointee.backend, .changed(transition))
+    let target = subject.pointee.target
+    if target.isWatched { checker.report(target, .watched(isPassed: result.isPassed)) }
+    if let transition = subject.pointee.tracker.handle(result, settings: target.settings, now: now) {
+      checker.report(target, .changed(transition))
     } else if case .failed(let failure) = result, checker.logger.logLevel <= .debug {
       let tracker = subject.pointee.tracker
       checker.report(
-        subject.pointee.backend,
-        .failed(
-          failure, health: tracker.health, streak: tracker.streak, needed: tracker.needed(subject.pointee.settings)))
+        target,
+        .failed(failure, health: tracker.health, streak: tracker.streak, needed: tracker.needed(target.settings)))
     }
     schedule(handle, subject, startedAt: startedAt)
+  }
+
+  /// Ends the check under way, if there is one, without a result.
+  private mutating func end(_ handle: Handle, _ subject: UnsafeMutablePointer<Subject>) {
+    timers.cancel(subject.pointee.timer)
+    subject.pointee.timer = .none
+    subject.pointee.startedAt = nil
+    disconnect(subject)
+    if let script = subject.pointee.script.take(), let remains = script.kill() {
+      killed.append((owner: handle, script: remains))
+    }
+  }
+
+  private func disconnect(_ subject: UnsafeMutablePointer<Subject>) {
+    if let probe = subject.pointee.connection?.probe { subject.pointee.probe = probe }
+    subject.pointee.connection = nil
+  }
+
+  private mutating func reap() {
+    if !killed.isEmpty { killed.removeAll { $0.script.isGone() } }
   }
 
   private mutating func schedule(
     _ handle: Handle, _ subject: UnsafeMutablePointer<Subject>, startedAt: Instant
   ) {
     timers.cancel(subject.pointee.timer)
-    let interval = subject.pointee.tracker.nextInterval(subject.pointee.settings)
+    let settings = subject.pointee.target.settings
+    let interval = subject.pointee.tracker.nextInterval(settings)
     let delay: Duration
-    if subject.pointee.isFirst, interval == subject.pointee.settings.interval {
+    if subject.pointee.isFirst, interval == settings.interval {
       subject.pointee.isFirst = false
       delay = ProbeSchedule.spread(interval: interval, random: random.next())
     } else {

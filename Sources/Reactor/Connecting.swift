@@ -10,18 +10,51 @@ public enum Connecting: ~Copyable {
   case underway(Descriptor)
   case failed(SystemError)
 
-  public static func to(_ address: SocketAddress) -> Connecting {
-    let number = socket(address.family, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
+  /// - Parameter client: whose connection it is, for a transparent source.
+  public static func to(
+    _ address: SocketAddress, _ options: ConnectOptions = ConnectOptions(), client: IPAddress? = nil
+  ) -> Connecting {
+    let isIP = address.family != AF_UNIX
+    let number = MultipathTCP.socket(address.family, multipath: options.multipath && isIP)
     if number < 0 { return .failed(.last("socket")) }
     let descriptor = Descriptor(adopting: number)
     // A relay writes whole chunks: waiting for more (Nagle) would only delay them.
-    if address.family != AF_UNIX { setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+    if isIP { setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+    if options.fastOpen, isIP { setOption(number, Int32(IPPROTO_TCP), TCP_FASTOPEN_CONNECT, 1) }
+    if let source = options.source, isIP, let error = bind(number, address, source, client) { return .failed(error) }
     if RawAddress(address).withSockaddr({ connect(number, $0, $1) }) == 0 { return .connected(descriptor) }
     switch errno {
     case EINPROGRESS, EINTR: return .underway(descriptor)
     case let number: return .failed(SystemError("connect", number))
     }
   }
+
+  /// Takes a local address; a source of the other family cannot be, so the kernel chooses.
+  private static func bind(
+    _ socket: Int32, _ address: SocketAddress, _ source: ConnectOptions.Source, _ client: IPAddress?
+  ) -> SystemError? {
+    guard case .ip(let target, _) = address else { return nil }
+    let local: IPAddress
+    switch source {
+    case .address(let address): local = address
+    case .client:
+      guard let client else { return nil }
+      local = client
+      if client.isIPv4 {
+        setOption(socket, Int32(IPPROTO_IP), IP_TRANSPARENT, 1)
+      } else {
+        setOption(socket, Int32(IPPROTO_IPV6), ipv6Transparent, 1)
+      }
+    }
+    guard local.isIPv4 == target.isIPv4 else { return nil }
+    // The port is chosen at connect, so that one is used for many backends, or 28 000 would be all.
+    setOption(socket, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, 1)
+    let raw = RawAddress(.ip(local, port: 0))
+    return raw.withSockaddr { Glibc.bind(socket, $0, $1) } == 0 ? nil : .last("bind")
+  }
+
+  /// Not in Glibc's headers of every version (linux/in6.h).
+  private static var ipv6Transparent: Int32 { 75 }
 }
 
 let nonBlockingCloseOnExec = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)

@@ -25,14 +25,16 @@ public enum ListeningSocket {
   ///
   /// The first is bound without SO_REUSEPORT, so that an address which somebody else holds is refused even when
   /// that somebody would share it: two load balancers on one port by mistake would each get half of the clients.
+  ///
+  /// - Parameter multipath: Multipath TCP where the kernel has it (RFC 8684), else TCP; clients without it come as ever.
   public static func open(
-    _ address: SocketAddress, count: Int, backlog: Int
+    _ address: SocketAddress, count: Int, backlog: Int, multipath: Bool = false
   ) throws(Failure) -> [SharedDescriptor] {
     do throws(SystemError) {
       if case .unix(let path) = address { return [SharedDescriptor(try openUnix(path, address, backlog))] }
       var sockets: [SharedDescriptor] = []
       for index in 0..<max(1, count) {
-        sockets.append(SharedDescriptor(try openIP(address, sharing: index > 0, backlog)))
+        sockets.append(SharedDescriptor(try openIP(address, sharing: index > 0, backlog, multipath)))
       }
       return sockets
     } catch {
@@ -41,9 +43,9 @@ public enum ListeningSocket {
   }
 
   private static func openIP(
-    _ address: SocketAddress, sharing: Bool, _ backlog: Int
+    _ address: SocketAddress, sharing: Bool, _ backlog: Int, _ multipath: Bool
   ) throws(SystemError) -> Descriptor {
-    let number = socket(address.family, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
+    let number = MultipathTCP.socket(address.family, multipath: multipath)
     if number < 0 { throw .last("socket") }
     let descriptor = Descriptor(adopting: number)
     setOption(number, SOL_SOCKET, SO_REUSEADDR, 1)

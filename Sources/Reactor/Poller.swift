@@ -9,22 +9,24 @@ public struct Readiness: OptionSet, Sendable, BitwiseCopyable {
   @inlinable
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  public static let readable = Readiness(rawValue: EPOLLIN.rawValue)
-  public static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
+  @inlinable public static var readable: Readiness { Readiness(rawValue: EPOLLIN.rawValue) }
+  @inlinable public static var writable: Readiness { Readiness(rawValue: EPOLLOUT.rawValue) }
   /// The peer will send no more; bytes may still wait.
-  public static let peerFinished = Readiness(rawValue: EPOLLRDHUP.rawValue)
+  @inlinable public static var peerFinished: Readiness { Readiness(rawValue: EPOLLRDHUP.rawValue) }
   /// Both directions are over.
-  public static let hungUp = Readiness(rawValue: EPOLLHUP.rawValue)
-  public static let error = Readiness(rawValue: EPOLLERR.rawValue)
+  @inlinable public static var hungUp: Readiness { Readiness(rawValue: EPOLLHUP.rawValue) }
+  @inlinable public static var error: Readiness { Readiness(rawValue: EPOLLERR.rawValue) }
   /// The peer has sent urgent data (tcp(7)): a read stops short before it.
-  public static let urgent = Readiness(rawValue: EPOLLPRI.rawValue)
+  @inlinable public static var urgent: Readiness { Readiness(rawValue: EPOLLPRI.rawValue) }
   /// Report each change once, instead of a state again and again.
-  public static let edgeTriggered = Readiness(rawValue: EPOLLET.rawValue)
+  @inlinable public static var edgeTriggered: Readiness { Readiness(rawValue: EPOLLET.rawValue) }
   /// Of several pollers that watch one open file, wake one.
-  public static let exclusive = Readiness(rawValue: EPOLLEXCLUSIVE.rawValue)
+  @inlinable public static var exclusive: Readiness { Readiness(rawValue: EPOLLEXCLUSIVE.rawValue) }
 
   /// How a session's sockets are watched: registered once, never changed.
-  public static let everyEdge: Readiness = [.readable, .writable, .peerFinished, .urgent, .edgeTriggered]
+  @inlinable public static var everyEdge: Readiness {
+    [.readable, .writable, .peerFinished, .urgent, .edgeTriggered]
+  }
 }
 
 /// Waits for many descriptors at once (epoll(7)).
@@ -62,7 +64,7 @@ public struct Poller: ~Copyable {
   /// - Returns: how many events `event(at:)` now holds.
   public func wait(timeout: Int32) -> Int {
     // A signal is no event: the loop comes back here anyway.
-    max(0, Int(epoll_wait(epoll.number, events, Int32(capacity), timeout)))
+    max(0, Int(linux_epoll_wait(epoll.number, events, Int32(capacity), timeout)))
   }
 
   @inlinable

@@ -1,3 +1,4 @@
+import Base
 import CLinux
 import Glibc
 
@@ -18,11 +19,26 @@ public enum SocketIO {
   @inlinable
   @inline(__always)
   public static func receive(_ socket: Int32, into buffer: UnsafeMutableRawPointer, count: Int) -> Transfer {
-    let received = uninterrupted { recv(socket, buffer, count, 0) }
+    let received = uninterrupted { linux_recv(socket, buffer, count) }
     if received > 0 { return .bytes(received) }
     if received == 0 { return .ended }
     let number = errno
     return number == EAGAIN ? .blocked : .failed(SystemError("recv", number))
+  }
+
+  /// Reads without taking the bytes out (MSG_PEEK).
+  public static func peek(_ socket: Int32, into buffer: UnsafeMutableRawPointer, count: Int) -> Transfer {
+    let seen = uninterrupted { recv(socket, buffer, count, Int32(MSG_PEEK)) }
+    if seen > 0 { return .bytes(seen) }
+    if seen == 0 { return .ended }
+    let number = errno
+    return number == EAGAIN ? .blocked : .failed(SystemError("recv", number))
+  }
+
+  /// The address that a connection was made to, on this side of it.
+  public static func localAddress(of socket: Int32) -> SocketAddress? {
+    var raw = RawAddress()
+    return raw.withMutableSockaddr { getsockname(socket, $0, $1) } == 0 ? raw.address : nil
   }
 
   /// Writes at most `count` bytes; a broken connection is an error, never a signal (send(2), MSG_NOSIGNAL).
@@ -31,7 +47,7 @@ public enum SocketIO {
   @inline(__always)
   public static func send(_ socket: Int32, from buffer: UnsafeRawPointer, count: Int, more: Bool) -> Transfer {
     let flags = Int32(MSG_NOSIGNAL) | (more ? Int32(MSG_MORE) : 0)
-    let sent = uninterrupted { Glibc.send(socket, buffer, count, flags) }
+    let sent = uninterrupted { linux_send(socket, buffer, count, flags) }
     if sent >= 0 { return .bytes(sent) }
     let number = errno
     return number == EAGAIN ? .blocked : .failed(SystemError("send", number))

@@ -105,19 +105,29 @@ extension Worker {
     case .listenerFull:
       waitForPlace(handle, "listener \(service.listener)") { service.counters.paused.store(true, ordering: .releasing) }
       return false
-    case .full:
+    case .full, .memoryFull:
       let admission = group.admission
-      waitForPlace(handle, "limits.connections") { admission.paused.store(true, ordering: .releasing) }
+      let limit = admission.hasMemory ? "limits.connections" : "limits.memory"
+      waitForPlace(handle, limit) { admission.paused.store(true, ordering: .releasing) }
       return false
     }
     switch Accepting.from(entrance.pointee.socket.number) {
     case .accepted(let client, let address, let port):
+      // Behind a PROXY header stands another address; it is judged when it is known.
+      var ticket: ClientTable.Ticket?
+      if service.proxyHeader == nil {
+        guard let screened = screen(service, address) else {
+          group.leave(service)
+          return true
+        }
+        ticket = screened
+      }
       if group.count > 1, let other = group.emptierWorker(than: index) {
         group.began(on: other)
-        group.mailboxes[other].post(.adopt(client: client.release(), service, address, port: port))
+        group.mailboxes[other].post(.adopt(client: client.release(), service, address, port: port, ticket))
       } else {
         group.began(on: index)
-        begin(client, service, address, port)
+        begin(client, service, address, port, ticket)
       }
       return true
     case .nobody:
@@ -151,7 +161,7 @@ extension Worker {
   private func mayHavePlace(_ handle: Handle) -> Bool {
     guard let service = entrances.pointer(to: handle)?.pointee.service else { return false }
     return service.counters.sessions.load(ordering: .acquiring) < service.maximumSessions
-      && group.admission.sessions.load(ordering: .acquiring) < group.admission.limit
+      && group.admission.sessions.load(ordering: .acquiring) < group.admission.limit && group.admission.hasMemory
   }
 
   /// No descriptor or memory is left: nothing is accepted for a moment, on any entrance of this worker.

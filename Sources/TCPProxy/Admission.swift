@@ -5,10 +5,41 @@ public final class Admission: Sendable {
   /// Sessions open now.
   public let sessions = Atomic<Int>(0)
   private let maximum: Atomic<Int>
-  /// Set while a worker has stopped accepting because of the limit.
+  /// Set while a worker has stopped accepting because of a limit.
   let paused = Atomic<Bool>(false)
+  /// Bytes that sessions hold because their destinations do not take them.
+  private let spilled = Atomic<Int>(0)
+  private let memory = Atomic<Int>(.max)
+
+  /// What a session takes besides: its own state, its timer and what the allocator adds.
+  static let sessionMemory = 512
 
   public init(maximum: Int) { self.maximum = Atomic(maximum) }
+
+  /// Memory that sessions may take, in bytes: past it nobody is let in. `Int.max` is no limit. What they hold already
+  /// stays theirs, so it may be passed by what open sessions spill.
+  public var memoryLimit: Int {
+    get { memory.load(ordering: .relaxed) }
+    set { memory.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Bytes that sessions take now.
+  public var memoryInUse: Int {
+    sessions.load(ordering: .relaxed) * Self.sessionMemory + spilled.load(ordering: .relaxed)
+  }
+
+  func hold(_ bytes: Int) { spilled.add(bytes, ordering: .relaxed) }
+
+  /// - Returns: whether a worker waits for memory or a place.
+  func free(_ bytes: Int) -> Bool {
+    spilled.subtract(bytes, ordering: .releasing)
+    return paused.load(ordering: .relaxed) && paused.exchange(false, ordering: .acquiringAndReleasing)
+  }
+
+  var hasMemory: Bool {
+    let limit = memoryLimit
+    return limit == .max || memoryInUse <= limit
+  }
 
   /// The limit may change at any time; sessions beyond a lower one stay.
   public var limit: Int {
@@ -17,7 +48,7 @@ public final class Admission: Sendable {
   }
 
   enum Answer {
-    case admitted, listenerFull, full
+    case admitted, listenerFull, full, memoryFull
   }
 
   /// Takes a place before a client is accepted, so that the limits are never passed, not even by one.
@@ -30,6 +61,11 @@ public final class Admission: Sendable {
       sessions.subtract(1, ordering: .relaxed)
       service.counters.sessions.subtract(1, ordering: .relaxed)
       return .full
+    }
+    if !hasMemory {
+      sessions.subtract(1, ordering: .relaxed)
+      service.counters.sessions.subtract(1, ordering: .relaxed)
+      return .memoryFull
     }
     return .admitted
   }

@@ -5,41 +5,85 @@ import Reactor
 
 /// From an accepted client to a connected backend: picking, connecting, trying another.
 extension Worker {
+  /// When a session is first looked at again, if nothing is due before: it then counts as one that lives long.
+  private static var firstLookNanoseconds: UInt64 { 3_000_000_000 }
+  /// How long a retry waits for those that `retryBudget` lets go first, and how often it looks.
+  private static var retryWaitNanoseconds: UInt64 { 1_000_000_000 }
+  private static var retryPauseNanoseconds: UInt64 { 10_000_000 }
   /// How soon a session tries again that found no descriptor left.
   private static var descriptorRetryNanoseconds: UInt64 { 50_000_000 }
 
   /// Picks a backend and starts to connect; goes on to the next while connects fail at once.
   mutating func connect(_ handle: Handle) {
-    while let session = sessions.pointer(to: handle) {
-      let service = session.pointee.service
-      let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
-      switch service.pool.pick(avoiding: avoided) {
-      case .backend(let backend, _):
-        session.pointee.backend = backend
-        if case .unix = backend.address { session.pointee.toClient.thorough = true }
-        switch Connecting.to(backend.address) {
-        case .connected(let server):
-          if watch(server, handle, session) { established(handle, session, []) }
+    while let session = sessions.pointer(to: handle), let destination = session.pointee.destination {
+      if session.pointee.awaitsRetry {
+        guard destination.pool.beginRetry(percent: destination.retryBudget) else {
+          // The others are over soon: the client need not notice.
+          waiting.insert(handle)
+          wait(handle, session, until: min(now.later(Self.retryPauseNanoseconds), session.pointee.waitEnd))
           return
-        case .underway(let server):
-          if watch(server, handle, session) { startConnectTimer(handle, session) }
-          return
-        case .failed(let error):
-          if error.isExhaustion {
-            waitForDescriptor(handle, session, error)
-            return
-          }
-          if !countFailure(handle, session, "\(error)") { return }
         }
+        session.pointee.awaitsRetry = false
+        session.pointee.isRetrying = true
+      }
+      let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
+      let pick = destination.pick(
+        avoiding: avoided, client: session.pointee.clientAddress,
+        serverName: session.pointee.greeting?.serverName, random: &random, now: now,
+        orWait: Waiter(session: handle, served: served))
+      switch pick {
+      case .backend(let backend, _):
+        if !attempt(backend, handle, session) { return }
       case .wait:
+        waiting.insert(handle)
         wait(handle, session, until: session.pointee.waitEnd)
         return
+      case .queued(let place):
+        queued[handle] = place
+        wait(handle, session, until: now.later(destination.queueNanoseconds))
+        return
       case .none(let reason):
-        group.incidents.add(.noBackend, service.pool.name, cause: "\(reason)")
+        group.incidents.add(.noBackend, destination.pool.name, cause: "\(reason)")
         end(handle, reset: false)
         return
       }
     }
+  }
+
+  /// Starts to connect to the backend that the session counts on.
+  /// - Returns: whether that failed at once, and another may be tried.
+  private mutating func attempt(
+    _ backend: Backend, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>
+  ) -> Bool {
+    session.pointee.backend = backend
+    if session.pointee.destination?.pool.schedulerNeeds.contains(.answers) == true {
+      session.pointee.connectStart = Clock.now
+    }
+    if case .unix = backend.address { session.pointee.toClient.thorough = true }
+    let options = session.pointee.destination?.options ?? ConnectOptions()
+    switch Connecting.to(backend.address, options, client: session.pointee.clientAddress) {
+    case .connected(let server):
+      if watch(server, handle, session) { established(handle, session, []) }
+      return false
+    case .underway(let server):
+      if watch(server, handle, session) { startConnectTimer(handle, session) }
+      return false
+    case .failed(let error):
+      if error.isExhaustion {
+        waitForDescriptor(handle, session, error)
+        return false
+      }
+      return countFailure(handle, session, "\(error)")
+    }
+  }
+
+  /// A place in a pool's queue has come to the front.
+  mutating func granted(_ handle: Handle, _ pool: Pool, _ backend: Backend) {
+    guard let session = sessions.pointer(to: handle), queued.removeValue(forKey: handle) != nil else {
+      pool.release(backend)
+      return
+    }
+    if attempt(backend, handle, session) { connect(handle) }
   }
 
   private mutating func watch(
@@ -61,7 +105,7 @@ extension Worker {
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     session.pointee.lastActive = now
-    let deadline = Instant(nanoseconds: now.nanoseconds &+ session.pointee.service.connectNanoseconds)
+    let deadline = now.later(session.pointee.destination?.connectNanoseconds ?? 0)
     session.pointee.timer = timers.schedule(Token(.client, handle), at: deadline)
   }
 
@@ -75,28 +119,52 @@ extension Worker {
   mutating func established(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
   ) {
-    let idle = session.pointee.service.idleNanoseconds
+    // The timer of a connect is left to fire, and set again from there: most sessions end before it.
+    let firstLook = min(session.pointee.idleNanoseconds, session.pointee.lifeNanoseconds(now))
+    let connect = session.pointee.destination?.connectNanoseconds ?? 0
     if session.pointee.phase == .waiting {
       leaveWaiting(handle, session)
-    } else if idle != 0, idle < session.pointee.service.connectNanoseconds {
-      // Otherwise the connect timer fires first and is set again from there: most sessions end before it.
+    } else if firstLook < connect {
       timers.cancel(session.pointee.timer)
       session.pointee.timer = .none
     }
     session.pointee.phase = .relaying
+    session.pointee.tellAnswer(failed: false)
+    session.pointee.endRetry()
     session.pointee.backend?.sessionsTotal.add(1, ordering: .relaxed)
     session.pointee.lastActive = now
-    if session.pointee.timer == .none, idle != 0 {
+    if session.pointee.timer == .none {
       session.pointee.timer = timers.schedule(
-        Token(.client, handle), at: Instant(nanoseconds: now.nanoseconds &+ idle))
+        Token(.client, handle), at: now.later(min(firstLook, Self.firstLookNanoseconds)))
     }
     if session.pointee.failures > 0 { tried[handle] = nil }
+    if session.pointee.destination?.sendProxy != nil, !sendProxyHeader(handle, session) { return }
+    session.pointee.greeting = nil
     let early = session.pointee.early
     if !early.isEmpty {
       clientEvent(handle, early)
       guard sessions.pointer(to: handle) != nil else { return }
     }
     if !readiness.isDisjoint(with: [.readable, .peerFinished]) { serverEvent(handle, readiness) }
+  }
+
+  /// Tells the backend whose connection it gets, before anything else.
+  /// - Returns: whether the session still is.
+  private mutating func sendProxyHeader(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
+    guard let writer = session.pointee.destination?.sendProxy else { return true }
+    let source = session.pointee.clientAddress.map { SocketAddress.ip($0, port: session.pointee.clientPort) }
+    let destination =
+      session.pointee.greeting?.destination ?? SocketIO.localAddress(of: session.pointee.client.number)
+    let output = UnsafeMutableRawBufferPointer(start: buffer, count: Int(Flow.largestReadSize))
+    let count = writer.write(
+      source: source ?? .unix(""), destination: destination ?? .unix(""),
+      authority: session.pointee.greeting?.serverName, to: output)
+    // The socket is new and empty, and the header fits the smallest segment: it is taken whole or not at all.
+    if SocketIO.send(session.pointee.server.number, from: buffer, count: count, more: false) == .bytes(count) {
+      return true
+    }
+    connectFailed(handle, session, "the PROXY header could not be sent")
+    return false
   }
 
   /// An event of a backend's socket while the connect is under way.
@@ -123,22 +191,26 @@ extension Worker {
   ) -> Bool {
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
-    guard let backend = session.pointee.backend else { return false }
-    let service = session.pointee.service
+    guard let backend = session.pointee.backend, let destination = session.pointee.destination else { return false }
+    session.pointee.tellAnswer(failed: true)
+    session.pointee.endRetry()
     session.pointee.backend = nil
     backend.connectFailures.add(1, ordering: .relaxed)
-    service.pool.release(backend)
+    if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
+    destination.pool.release(backend)
     session.pointee.failures += 1
     let failures = Int(session.pointee.failures)
     tried[handle, default: []].append(backend)
-    if failures > service.retries {
+    if failures > destination.retries {
       group.incidents.add(
-        .connectsFailed, service.pool.name,
+        .connectsFailed, destination.pool.name,
         cause: "\(failures) of \(failures) connects failed, the last to \(backend.name): \(cause)")
       end(handle, reset: false)
       return false
     }
-    group.logger.debug("connect to \(backend) failed: \(cause); retry \(failures) of \(service.retries)")
+    session.pointee.awaitsRetry = true
+    session.pointee.waitEnd = now.later(Self.retryWaitNanoseconds)
+    group.logger.debug("connect to \(backend) failed: \(cause); retry \(failures) of \(destination.retries)")
     return true
   }
 
@@ -146,7 +218,6 @@ extension Worker {
 
   private mutating func wait(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, until end: Instant) {
     session.pointee.phase = .waiting
-    waiting.insert(handle)
     timers.cancel(session.pointee.timer)
     session.pointee.timer = timers.schedule(Token(.client, handle), at: end)
   }
@@ -155,21 +226,36 @@ extension Worker {
   private mutating func waitForDescriptor(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ error: SystemError
   ) {
+    session.pointee.connectStart = .zero
     if let backend = session.pointee.backend {
       session.pointee.backend = nil
-      session.pointee.service.pool.release(backend)
+      session.pointee.destination?.pool.release(backend)
     }
     descriptorsExhausted(error)
-    let retry = Instant(nanoseconds: now.nanoseconds &+ Self.descriptorRetryNanoseconds)
+    let retry = now.later(Self.descriptorRetryNanoseconds)
+    waiting.insert(handle)
     wait(handle, session, until: min(retry, session.pointee.waitEnd))
   }
 
   mutating func waitingTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    if queued[handle] != nil {
+      group.incidents.add(
+        .noBackend, session.pointee.destination?.pool.name ?? "",
+        cause: "all backends stayed full for timeouts.queue")
+      end(handle, reset: false)
+      return
+    }
     if now < session.pointee.waitEnd {
       connect(handle)
+    } else if session.pointee.awaitsRetry {
+      group.incidents.add(
+        .retryRefused, session.pointee.destination?.pool.name ?? "",
+        cause: "\(session.pointee.failures) of its connects failed")
+      end(handle, reset: false)
     } else {
       group.incidents.add(
-        .noBackend, session.pointee.service.pool.name, cause: "no backend could be used within the time to wait for one"
+        .noBackend, session.pointee.destination?.pool.name ?? "",
+        cause: "no backend could be used within the time to wait for one"
       )
       end(handle, reset: false)
     }
@@ -178,7 +264,7 @@ extension Worker {
   /// The pool has other eligible backends than before: all who wait for it try again.
   mutating func retryWaiting(for pool: Pool) {
     for handle in waiting.sorted(by: { $0.slot < $1.slot })
-    where sessions.pointer(to: handle)?.pointee.service.pool === pool {
+    where sessions.pointer(to: handle)?.pointee.destination?.pool === pool {
       connect(handle)
     }
   }

@@ -59,13 +59,17 @@ struct Spill: ~Copyable {
   }
 
   /// Forgets the first `sent` bytes of `remaining`, and frees the memory with the last.
-  mutating func drop(_ sent: Int) {
+  /// - Returns: how many bytes were freed.
+  mutating func drop(_ sent: Int) -> Int {
     taken += UInt32(sent)
-    if taken == count {
-      storage?.deallocate()
-      storage = nil
-    }
+    if taken < count { return 0 }
+    storage?.deallocate()
+    storage = nil
+    return Int(count)
   }
+
+  /// Bytes of memory that it takes.
+  var size: Int { storage == nil ? 0 : Int(count) }
 
   deinit { storage?.deallocate() }
 }

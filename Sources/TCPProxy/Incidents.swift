@@ -8,10 +8,18 @@ public final class Incidents: Sendable {
     case noBackend
     /// A client was closed because every connect that its retries allowed has failed.
     case connectsFailed
+    /// A client was closed because its connect failed while as many retries were under way as `retryBudget` allows.
+    case retryRefused
     /// Descriptors or memory ran out: accepting stopped, or a check (`Incidents.checks`) could not be made.
     case exhausted
     /// A listener, or the program, is at its limit of connections.
     case atLimit
+    /// A client was turned away by `allow`, `deny` or `perClient`.
+    case refused
+    /// A client's PROXY header or ClientHello was malformed or did not come.
+    case badGreeting
+    /// A client was closed because no route takes it.
+    case noRoute
     /// A socket could not be set up.
     case failed
   }

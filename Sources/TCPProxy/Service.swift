@@ -8,6 +8,10 @@ public final class ListenerCounters: Sendable {
   public let sessions = Atomic<Int>(0)
   /// Sessions since the start.
   public let sessionsTotal = Atomic<Int>(0)
+  /// Clients turned away by `allow`, `deny` or `perClient` since the start.
+  public let refused = Atomic<Int>(0)
+  /// Clients whose PROXY header was missing or malformed since the start.
+  public let malformed = Atomic<Int>(0)
   /// Set while a worker has stopped accepting because of a limit: whoever ends a session tells the workers.
   let paused = Atomic<Bool>(false)
 
@@ -17,36 +21,94 @@ public final class ListenerCounters: Sendable {
 /// How a listener serves its clients: immutable, replaced as a whole by a reload. A session keeps the one that it
 /// began with.
 public final class Service: Sendable {
+  public struct Settings: Sendable {
+    /// Open sessions at once; nil is no limit.
+    public var maximumSessions: Int?
+    /// Silence of a client after which its session ends; nil is never.
+    public var clientIdle: Duration?
+    /// The longest life of a session, give or take a tenth; nil is no limit.
+    public var session: Duration?
+    /// How long a client has for its PROXY header and its ClientHello.
+    public var handshake: Duration = .seconds(10)
+    /// Who may connect.
+    public var access = AccessList()
+    public var perClient: ClientTable.Limits?
+    /// The PROXY header that every connection begins with; nil is none.
+    public var proxyHeader: ProxyHeader.Accepted?
+    /// Whose PROXY header is believed; nil is everyone's.
+    public var trustedProxies: PrefixSet?
+    /// Where the names go that clients ask for (SNI); nil when nobody looks.
+    public var routes: SNIRoutes?
+
+    public init() {}
+  }
+
   /// The name of the listener in balancer.json.
   public let listener: String
-  public let pool: Pool
   public let counters: ListenerCounters
+  /// Where sessions go that no route takes; nil when there is no such place.
+  public let destination: Destination?
   /// Open sessions at once; `Int.max` is no limit.
-  public let maximumSessions: Int
-  /// Connects after the first one that failed.
-  public let retries: Int
-  /// How long one connect to a backend may take.
-  let connectNanoseconds: UInt64
-  /// Silence after which a session ends; 0 is never.
-  let idleNanoseconds: UInt64
-  /// How long a session waits at most for the first check of its pool.
-  let waitNanoseconds: UInt64
+  let maximumSessions: Int
+  /// `UInt64.max` is never.
+  let clientIdleNanoseconds: UInt64
+  /// `UInt64.max` is no limit.
+  let sessionNanoseconds: UInt64
+  let handshakeNanoseconds: UInt64
+  let access: AccessList
+  let perClient: ClientTable.Limits?
+  /// Counts clients where `perClient` asks for it.
+  let clients: ClientTable?
+  let proxyHeader: ProxyHeader.Accepted?
+  let trustedProxies: PrefixSet?
+  let routes: SNIRoutes?
 
-  /// - Parameters:
-  ///   - idle: silence in both directions after which a session ends, the shorter of the client's and the server's
-  ///     limit; nil is never.
-  ///   - wait: how long a session waits for the first result of its pool's checks.
+  /// - Parameter clients: needed where the settings have `perClient`; it lives as long as the listener's name does.
   public init(
-    listener: String, pool: Pool, counters: ListenerCounters, maximumSessions: Int?, retries: Int, connect: Duration,
-    idle: Duration?, wait: Duration
+    listener: String, counters: ListenerCounters, destination: Destination?, settings: Settings = Settings(),
+    clients: ClientTable? = nil
   ) {
     self.listener = listener
-    self.pool = pool
     self.counters = counters
-    self.maximumSessions = maximumSessions ?? .max
-    self.retries = retries
-    connectNanoseconds = UInt64(max(1, connect.nanoseconds))
-    idleNanoseconds = idle.map { UInt64(max(1, $0.nanoseconds)) } ?? 0
-    waitNanoseconds = UInt64(max(1, wait.nanoseconds))
+    self.destination = destination
+    maximumSessions = settings.maximumSessions ?? .max
+    clientIdleNanoseconds = settings.clientIdle.wholeNanoseconds
+    sessionNanoseconds = settings.session.wholeNanoseconds
+    handshakeNanoseconds = Optional(settings.handshake).wholeNanoseconds
+    access = settings.access
+    perClient = settings.perClient
+    self.clients = clients
+    proxyHeader = settings.proxyHeader
+    trustedProxies = settings.trustedProxies
+    routes = settings.routes
   }
+
+  /// Whether a client has to say something before it gets a backend.
+  var hasGreeting: Bool { proxyHeader != nil || readsHello }
+
+  /// Whether somebody wants to know the name that a client asks for: the routes, or the scheduler of the pool.
+  var readsHello: Bool {
+    routes != nil || destination?.pool.schedulerNeeds.contains(.serverName) == true
+  }
+}
+
+/// Where TLS connections go by the name that they ask for, which is read and never decrypted.
+public struct SNIRoutes: Sendable {
+  private let table: SNITable
+  private let destinations: [Destination]
+
+  /// - Parameters:
+  ///   - table: gives the index of a route.
+  ///   - destinations: of each route.
+  public init(_ table: SNITable, _ destinations: [Destination]) {
+    self.table = table
+    self.destinations = destinations
+  }
+
+  func destination(of name: String) -> Destination? { table.route(of: name).map { destinations[$0] } }
+}
+
+extension Duration? {
+  /// At least one; nil is `UInt64.max`.
+  var wholeNanoseconds: UInt64 { map { UInt64(max(1, $0.nanoseconds)) } ?? .max }
 }

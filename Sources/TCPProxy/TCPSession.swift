@@ -5,6 +5,8 @@ import Reactor
 /// One client connection and what serves it.
 struct TCPSession: ~Copyable {
   enum Phase: UInt8 {
+    /// The client has to say something first: see `Greeting`.
+    case greeting
     /// No backend yet: the pool's first checks are still running, or descriptors have run out.
     case waiting
     /// A connect to `backend` is under way.
@@ -14,6 +16,8 @@ struct TCPSession: ~Copyable {
   }
 
   let service: Service
+  /// Where its backends are; nil while the client has not said enough to know.
+  var destination: Destination?
   /// The backend that this session counts for; nil while waiting.
   var backend: Backend?
   var client: Descriptor
@@ -21,19 +25,33 @@ struct TCPSession: ~Copyable {
   var phase = Phase.waiting
   /// Connects that have failed so far.
   var failures: UInt8 = 0
+  /// A connect has failed, and the next one waits for the pool's `retryBudget`.
+  var awaitsRetry = false
+  /// It counts for the pool's `retryBudget`.
+  var isRetrying = false
   /// A side is gone while the other may still have bytes to deliver: when they are through, it is reset.
   var broken = false
+  /// The kernel looks after a backend that falls silent.
+  var isKeptAlive = false
   /// What the client's socket reported before there was a backend to relay to.
   var early: Readiness = []
   var toServer = Flow()
   var toClient = Flow()
   /// When bytes last moved, or when the connect began.
   var lastActive: Instant
+  /// When the connect began, to the nanosecond; zero where nobody wants to know.
+  var connectStart = Instant.zero
   /// When the waiting for a backend ends.
   var waitEnd: Instant
   var timer = Timer.none
-  let clientAddress: IPAddress?
-  let clientPort: UInt16
+  /// When its life is over, whatever it does; `Instant` zero is never.
+  var lifeEnd = Instant.zero
+  /// Whose session it is: the socket's other end, or whom its PROXY header names. Nil for a unix socket.
+  var clientAddress: IPAddress?
+  var clientPort: UInt16
+  /// What it counts by for its client's limits.
+  var ticket: ClientTable.Ticket?
+  var greeting: Greeting?
 
   init(service: Service, client: consuming Descriptor, address: IPAddress?, port: UInt16, now: Instant) {
     self.service = service
@@ -41,8 +59,33 @@ struct TCPSession: ~Copyable {
     clientAddress = address
     clientPort = port
     lastActive = now
+    waitEnd = now
     toServer.thorough = address == nil
-    waitEnd = Instant(nanoseconds: now.nanoseconds &+ service.waitNanoseconds)
+  }
+
+  /// The retry under way, if there is one, has come to an end.
+  mutating func endRetry() {
+    if !isRetrying { return }
+    isRetrying = false
+    destination?.pool.endRetry()
+  }
+
+  /// Tells the pool how long its backend took to answer, where the pool wants to know.
+  mutating func tellAnswer(failed: Bool) {
+    if connectStart == .zero { return }
+    let now = Clock.now
+    if let backend { destination?.pool.answered(backend, after: now - connectStart, failed: failed, now: now) }
+    connectStart = .zero
+  }
+
+  /// Silence after which it ends: the shorter of the client's and the backend's; `UInt64.max` is never.
+  var idleNanoseconds: UInt64 {
+    min(service.clientIdleNanoseconds, destination?.serverIdleNanoseconds ?? .max)
+  }
+
+  /// What is left of its life; `UInt64.max` is no limit.
+  func lifeNanoseconds(_ now: Instant) -> UInt64 {
+    lifeEnd == .zero ? .max : lifeEnd > now ? lifeEnd.nanoseconds - now.nanoseconds : 1
   }
 
   /// The client as the log names it.

@@ -24,8 +24,14 @@ struct Worker: ~Copyable {
   var tried: [Handle: [Backend]] = [:]
   /// Sessions without a backend.
   var waiting: Set<Handle> = []
+  /// Sessions that wait in the queue of their pool, and their places there.
+  var queued: [Handle: Handle] = [:]
+  /// Tells this worker that a place has come to the front; made once, as every pick carries it.
+  let served: @Sendable (Pool, Backend, Handle) -> Void
   /// Until when accepting pauses because descriptors have run out.
   var exhaustedUntil: Instant?
+  /// Of jitter and of schedulers that draw lots.
+  var random: SeededGenerator
   var isDraining = false
   var isStopped = false
 
@@ -41,7 +47,10 @@ struct Worker: ~Copyable {
     self.group = group
     self.poller = poller
     self.now = now
+    let mailbox = group.mailboxes[index]
+    served = { pool, backend, session in mailbox.post(.granted(session, pool, backend)) }
     timers = TimerWheel(now: now)
+    random = SeededGenerator(seed: Clock.now.nanoseconds &+ UInt64(index))
   }
 
   deinit { buffer.deallocate() }
@@ -74,13 +83,14 @@ struct Worker: ~Copyable {
   private mutating func readMailbox() {
     for message in group.mailboxes[index].take() {
       switch message {
-      case .adopt(let client, let service, let address, let port):
-        begin(Descriptor(adopting: client), service, address, port)
+      case .adopt(let client, let service, let address, let port, let ticket):
+        begin(Descriptor(adopting: client), service, address, port, ticket)
       case .open(let key, let socket, let service, let exclusive):
         openEntrance(Entrance(key: key, socket: socket, service: service, exclusive: exclusive))
       case .replace(let key, let service): replaceService(key, service)
       case .close(let key): closeEntrances { $0 == key }
       case .resumeAccepting: resumeAccepting()
+      case .granted(let handle, let pool, let backend): granted(handle, pool, backend)
       case .poolChanged(let pool): retryWaiting(for: pool)
       case .closeSessions(let backend): endSessions(of: backend)
       case .drain:
@@ -101,7 +111,11 @@ struct Worker: ~Copyable {
   // MARK: Sessions
 
   /// Takes charge of an accepted client that `Admission` has let in.
-  mutating func begin(_ client: consuming Descriptor, _ service: Service, _ address: IPAddress?, _ port: UInt16) {
+  /// - Parameter ticket: what it counts by, where its address is known already.
+  mutating func begin(
+    _ client: consuming Descriptor, _ service: Service, _ address: IPAddress?, _ port: UInt16,
+    _ ticket: ClientTable.Ticket?
+  ) {
     let socket = client.number
     service.counters.sessionsTotal.add(1, ordering: .relaxed)
     let handle = sessions.insert(
@@ -113,29 +127,65 @@ struct Worker: ~Copyable {
       end(handle, reset: true)
       return
     }
+    guard let session = sessions.pointer(to: handle) else { return }
+    session.pointee.ticket = ticket
+    if service.sessionNanoseconds != .max { session.pointee.lifeEnd = lifeEnd(service.sessionNanoseconds) }
+    if service.hasGreeting {
+      startGreeting(handle, session)
+    } else if let destination = service.destination {
+      route(handle, session, destination)
+    } else {
+      end(handle, reset: true)
+    }
+  }
+
+  /// A tenth earlier or later, so that what began together does not end together.
+  private mutating func lifeEnd(_ nanoseconds: UInt64) -> Instant {
+    let tenth = nanoseconds / 10
+    return now.later(nanoseconds - tenth + random.next() % (2 * tenth + 1))
+  }
+
+  /// The session knows its pool.
+  mutating func route(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ destination: Destination
+  ) {
+    session.pointee.destination = destination
+    session.pointee.waitEnd = now.later(destination.waitNanoseconds)
     connect(handle)
   }
 
   /// Ends a session: its sockets are closed, its places given back.
   /// - Parameter reset: tell the peers by a reset that this is no orderly end.
   mutating func end(_ handle: Handle, reset: Bool) {
-    guard let session = sessions.remove(handle) else { return }
+    guard var session = sessions.remove(handle) else { return }
+    session.endRetry()
     if reset || session.holdsBytes {
       SocketIO.resetOnClose(session.client.number)
       if session.server.isOpen { SocketIO.resetOnClose(session.server.number) }
     }
     timers.cancel(session.timer)
     if session.failures > 0 { tried[handle] = nil }
-    if session.phase == .waiting { waiting.remove(handle) }
+    if session.phase == .waiting {
+      waiting.remove(handle)
+      if let place = queued.removeValue(forKey: handle) { session.destination?.pool.leave(place) }
+    }
     if let backend = session.backend {
       backend.bytesToBackend.add(session.toServer.bytes, ordering: .relaxed)
       backend.bytesToClient.add(session.toClient.bytes, ordering: .relaxed)
-      session.service.pool.release(backend)
+      if session.toClient.bytes > 0 || session.toClient.ended, session.destination?.watchesOutcomes == true,
+        backend.outcomes.succeed()
+      {
+        group.onOutcome(backend, nil)
+      }
+      session.destination?.pool.release(backend)
     }
     let service = session.service
+    if let ticket = session.ticket { service.clients?.release(ticket) }
+    let spilled = session.toServer.spill.size + session.toClient.spill.size
     // The descriptors are closed here, before a place is given to somebody who needs two.
     _ = consume session
     group.ended(on: index)
+    if spilled > 0 { group.freeMemory(spilled) }
     group.leave(service)
     if isDraining, sessions.count == 0 { group.onDrained() }
   }
@@ -144,20 +194,42 @@ struct Worker: ~Copyable {
     guard let session = sessions.pointer(to: handle) else { return }
     session.pointee.timer = .none
     switch session.pointee.phase {
+    case .greeting: greetingTimer(handle, session)
     case .waiting: waitingTimer(handle, session)
-    case .connecting: connectFailed(handle, session, "no answer within the connect timeout")
-    case .relaying:
-      // Activity only moves `lastActive`: the timer catches up with it here, not at each chunk of data.
-      let idle = session.pointee.service.idleNanoseconds
-      if idle == 0 { return }
-      let due = session.pointee.lastActive.nanoseconds &+ idle
-      if due <= now.nanoseconds {
+    case .connecting: connectFailed(handle, session, "no answer within timeouts.connect")
+    case .relaying: relayTimer(handle, session)
+    }
+  }
+
+  /// Activity only moves `lastActive`: the timer catches up with it here, not at each chunk of data.
+  private mutating func relayTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    if !session.pointee.isKeptAlive { keepAlive(session) }
+    let end = session.pointee.lifeEnd
+    if end != .zero, end <= now {
+      group.logger.debug("\(session.pointee.clientName) closed: timeouts.session is over")
+      self.end(handle, reset: false)
+      return
+    }
+    var next = Instant(nanoseconds: .max)
+    let idle = session.pointee.idleNanoseconds
+    if idle != .max {
+      next = session.pointee.lastActive.later(idle)
+      if next <= now {
         group.logger.debug(
           "\(session.pointee.clientName) closed: no byte moved within timeouts.client and timeouts.server")
-        end(handle, reset: false)
-      } else {
-        session.pointee.timer = timers.schedule(Token(.client, handle), at: Instant(nanoseconds: due))
+        self.end(handle, reset: false)
+        return
       }
     }
+    if end != .zero { next = min(next, end) }
+    if next.nanoseconds != .max { session.pointee.timer = timers.schedule(Token(.client, handle), at: next) }
+  }
+
+  /// Asks a backend now and then whether it is still there. Only in sessions that live for a while: the others would
+  /// pay four system calls for nothing. Clients' sockets inherit it from their listener.
+  private func keepAlive(_ session: UnsafeMutablePointer<TCPSession>) {
+    session.pointee.isKeptAlive = true
+    guard let seconds = session.pointee.destination?.keepAliveSeconds, seconds > 0 else { return }
+    SocketOption.keepAlive(session.pointee.server.number, seconds: seconds)
   }
 }

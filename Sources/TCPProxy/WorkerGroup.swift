@@ -7,12 +7,14 @@ import Synchronization
 /// What the control thread and other workers say to a worker.
 enum WorkerMessage: Sendable {
   /// A client that another worker accepted; the descriptor's owner is the message.
-  case adopt(client: Int32, Service, IPAddress?, port: UInt16)
+  case adopt(client: Int32, Service, IPAddress?, port: UInt16, ClientTable.Ticket?)
   case open(Int, SharedDescriptor, Service, exclusive: Bool)
   case replace(Int, Service)
   case close(Int)
   case resumeAccepting
   case poolChanged(Pool)
+  /// A session's place in the queue has come to the front: it counts on this backend.
+  case granted(Handle, Pool, Backend)
   case closeSessions(Backend)
   /// Accept what already waits, then close the listening sockets.
   case drain
@@ -30,6 +32,8 @@ public final class WorkerGroup: Sendable {
   private let threads = Mutex<[Thread]>([])
   /// Called by a worker when its last session has ended while it drains.
   let onDrained: @Sendable () -> Void
+  /// Called by a worker when the `Outcomes` of a backend are to be taken; with the cause of a failure.
+  let onOutcome: @Sendable (Backend, _ cause: String?) -> Void
 
   /// Alone in its cache line, so that workers do not slow each other down by counting.
   private final class Load: Sendable {
@@ -39,7 +43,8 @@ public final class WorkerGroup: Sendable {
   }
 
   public init(
-    count: Int, admission: Admission, incidents: Incidents, logger: Logger, onDrained: @escaping @Sendable () -> Void
+    count: Int, admission: Admission, incidents: Incidents, logger: Logger, onDrained: @escaping @Sendable () -> Void,
+    onOutcome: @escaping @Sendable (Backend, _ cause: String?) -> Void = { _, _ in }
   ) throws(SystemError) {
     var mailboxes: [Mailbox<WorkerMessage>] = []
     for _ in 0..<count { mailboxes.append(try Mailbox()) }
@@ -49,6 +54,7 @@ public final class WorkerGroup: Sendable {
     self.incidents = incidents
     self.logger = logger
     self.onDrained = onDrained
+    self.onOutcome = onOutcome
   }
 
   public var count: Int { mailboxes.count }
@@ -111,6 +117,11 @@ public final class WorkerGroup: Sendable {
   /// Gives back a place that `Admission` gave, and wakes those who wait for one.
   func leave(_ service: Service) {
     if admission.leave(service) { resumeAccepting() }
+  }
+
+  /// Bytes that a session held are gone.
+  func freeMemory(_ bytes: Int) {
+    if admission.free(bytes) { resumeAccepting() }
   }
 
   func began(on worker: Int) { loads[worker].sessions.add(1, ordering: .relaxed) }

@@ -5,7 +5,7 @@ public struct CheckDetails: Equatable, Sendable {
   public struct Failure: Equatable, Sendable {
     /// `connection refused (ECONNREFUSED)`.
     public var cause: String
-    /// What the check had reached: `L4` for the connection.
+    /// What the check had reached: `L4` for the connection, `L7` for what was said on it.
     public var layer: String
     /// `ECONNREFUSED`, where the kernel said why.
     public var errno: String?
@@ -19,6 +19,8 @@ public struct CheckDetails: Equatable, Sendable {
 
   /// The type of the check as it is written in balancer.json: `tcp`.
   public var type: String
+  /// Where the check went, as it is written in balancer.json; nil for the backend's own address.
+  public var address: String?
   /// Nil when it passed.
   public var failure: Failure?
   public var took: Duration
@@ -27,8 +29,11 @@ public struct CheckDetails: Equatable, Sendable {
   /// How many of them it takes to change the health.
   public var needed: Int
 
-  public init(type: String, failure: Failure?, took: Duration, streak: Int, needed: Int) {
+  public init(
+    type: String, address: String? = nil, failure: Failure?, took: Duration, streak: Int, needed: Int
+  ) {
     self.type = type
+    self.address = address
     self.failure = failure
     self.took = took
     self.streak = streak
@@ -54,8 +59,9 @@ extension CheckDetails: CustomStringConvertible {
   public var description: String { "\(result), \(count)" }
 
   var result: String {
-    if let failure { return "\(failure.cause), \(type) check took \(took.text)" }
-    return "\(type) check passed in \(took.text)"
+    let check = "\(type) check" + (address.map { " of \($0)" } ?? "")
+    if let failure { return "\(failure.cause), \(check) took \(took.text)" }
+    return "\(check) passed in \(took.text)"
   }
 
   var count: String { "\(streak)/\(needed) \(failure == nil ? "passed" : "failed")" }

@@ -11,13 +11,17 @@ struct Balancer: ParsableCommand {
         balancer run --config balancer.json      serve until SIGTERM; SIGHUP reloads the file
         balancer check --config balancer.json    say what would run, or every mistake with line and column
         balancer schema > balancer.schema.json   the file's JSON Schema, for editors
+        balancer simulate                        which scheduler for what, or the shares of a file's backends
         balancer demo                            three small backends and the balancer in front of them
 
       Signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop (twice: at once), SIGUSR1 reopens the log file.
       Exit status: 0, 64 for a wrong command line, 69 when an address cannot be had, 78 for a wrong file.
       """,
     version: version,
-    subcommands: [RunCommand.self, CheckCommand.self, SchemaCommand.self, DemoCommand.self, DemoBackendCommand.self])
+    subcommands: [
+      RunCommand.self, CheckCommand.self, SchemaCommand.self, SimulateCommand.self, MicroCommand.self, DemoCommand.self,
+      DemoBackendCommand.self,
+    ])
 
   static let version = "0.1.0"
 }

@@ -1,3 +1,4 @@
+import Base
 import Configuration
 import Testing
 
@@ -44,6 +45,21 @@ import Testing
     listener.connections = 10_000
     listener.backlog = 512
     listener.timeouts.client = .seconds(3600)
+    listener.timeouts.session = .seconds(86_400)
+    listener.timeouts.handshake = .seconds(3)
+    var route = ListenerConfiguration.Route()
+    route.sni = try [.init(parsing: "db.example.com"), .init(parsing: "*.db.example.com")]
+    route.pool = "web"
+    listener.routes = [route]
+    listener.proxyProtocol = .v2
+    listener.trustedProxies = [try .init(parsing: "10.0.0.0/8")]
+    listener.allow = try [.init(parsing: "192.0.2.0/24"), .init(parsing: "2001:db8::/32")]
+    listener.deny = [try .init(parsing: "192.0.2.7")]
+    listener.perClient.connections = 20
+    listener.perClient.rate = Rate(100, per: .second)
+    listener.tcpKeepAlive = .seconds(60)
+    listener.fastOpen = true
+    listener.mptcp = true
     expected.listeners = [listener]
 
     var pool = PoolConfiguration()
@@ -57,13 +73,20 @@ import Testing
     two.weight = 3
     two.connections = 100
     two.backup = true
+    two.check = try .init(parsing: "[::1]:9003")
     two.labels = ["zone": "a", "rack": "17"]
     var three = BackendConfiguration()
     three.address = .unix("/etc/balancer/run/three.sock")
     three.name = "three"
     three.weight = 0
     pool.backends = [one, two, three]
-    pool.scheduler = .roundRobin
+    pool.scheduler = .serverNameHash(load: 1.25)
+    pool.retryBudget = 50
+    pool.slowStart = .seconds(30)
+    var sticky = StickyConfiguration()
+    sticky.ttl = .seconds(3600)
+    sticky.size = 5000
+    pool.sticky = sticky
     var health = HealthConfiguration()
     health.interval = .seconds(5)
     health.timeout = .milliseconds(250)
@@ -72,11 +95,32 @@ import Testing
     health.fall = 2
     health.rise = 5
     health.initial = .down
+    health.send = "hello\r\n"
+    health.expect = "ready"
+    health.port = 9100
+    var flap = FlapConfiguration()
+    flap.hold = 8
+    flap.release = 3
+    flap.halfLife = .seconds(30)
+    health.flap = flap
     pool.health = health
     pool.timeouts.connect = .seconds(1)
     pool.timeouts.server = .seconds(7 * 86_400)
     pool.retries = 0
     pool.onDown = .close(after: .seconds(30))
+    pool.onRemove = .close(after: .zero)
+    pool.sendProxy = .v1
+    pool.source = .address(try #require(IPAddress("192.0.2.9")))
+    pool.tcpKeepAlive = nil
+    pool.fastOpen = true
+    pool.mptcp = true
+    var outlier = OutlierConfiguration()
+    outlier.failures = 3
+    outlier.window = .seconds(5)
+    outlier.eject = .seconds(60)
+    outlier.maxEjected = 34
+    pool.outlier = outlier
+    pool.panic = 25
     expected.pools = [pool]
 
     expected.log.level = .debug
@@ -85,6 +129,46 @@ import Testing
     expected.limits.connections = 20_000
     expected.shutdown.drain = .seconds(120)
     #expect(configuration == expected)
+  }
+
+  @Test func layerFourIsReadInItsOtherForms() throws {
+    let configuration = try read(try #require(Example.good.first { $0.name == "layer-4" }).bytes)
+    let (routed, open) = (configuration.listeners[0], configuration.listeners[1])
+    #expect(routed.pool == nil)
+    #expect(routed.pools == ["one", "two"])
+    #expect(routed.listen.count == 12)
+    #expect(Endpoint.written(routed.listen) == ["127.0.0.1:8000-8010", "unix:/run/a-1.sock"])
+    #expect(
+      routed.routes.map { $0.sni.map(\.description) } == [
+        ["a.example.com"], ["*.example.com", "example.com", "_x.example.net"],
+      ])
+    #expect(open.proxyProtocol == .any)
+    #expect(open.trustedProxies == [] && open.deny == [])
+    #expect(open.allow?.count == 7)
+    #expect(open.perClient.connections == nil)
+    #expect(open.perClient.rate == Rate(6000, per: .minute))
+    #expect(open.tcpKeepAlive == nil && open.timeouts.session == nil && open.timeouts.client == nil)
+    #expect(open.timeouts.handshake == .seconds(10))
+    let (one, two) = (configuration.pools[0], configuration.pools[1])
+    #expect(one.source == .client && one.onRemove == .keep && one.sendProxy == .off)
+    #expect(one.tcpKeepAlive == .seconds(120))
+    #expect(two.source == IPAddress("2001:db8::7").map { .address($0) })
+    #expect(two.tcpKeepAlive == nil)
+  }
+
+  @Test func everyTypeOfCheckIsRead() throws {
+    let example = try #require(Example.good.first { $0.name == "checks" })
+    let pools = try read(example.bytes).pools
+    #expect(pools.map(\.health?.type) == [.tcp, .tcp, .redis, .postgresql, .mysql, .smtp, .script, .script])
+    #expect(pools[0].health?.send == nil && pools[0].health?.expect == nil)
+    #expect(pools[1].health?.send == "version\r\n" && pools[1].health?.expect == "VERSION 1.")
+    #expect(pools[2].backends.map(\.check?.description) == [nil, "10.0.0.2:6380"])
+    #expect(pools[4].health?.user == "balancer")
+    #expect(pools[5].health?.port == 25)
+    // A program with a slash starts from the folder of the file, any other is for PATH.
+    #expect(pools[6].health?.script == ["/etc/balancer/checks/quorum", "--quick", ""])
+    #expect(pools[7].health?.script == ["pg_isready"])
+    #expect(pools.allSatisfy { $0.health?.interval == .seconds(1) })
   }
 
   @Test func poolsInheritWhatTheyDoNotSay() throws {

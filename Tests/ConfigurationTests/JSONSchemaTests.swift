@@ -7,9 +7,12 @@ import Testing
 @Suite struct JSONSchemaTests {
   /// Bad files whose mistake no schema can see: it would have to compare, to look something up, or to know the folder.
   static let seenOnlyByTheProgram: Set = [
-    "address-unix-too-long-in-folder", "dangling-pool", "dangling-pool-case", "dangling-pool-far-from-any",
-    "duplicate-key", "duplicate-label", "duplicate-pool", "environment-not-set", "environment-wrong-value",
-    "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-address-in-one",
+    "address-unix-too-long-in-folder", "cidr-host-bits", "dangling-pool", "dangling-pool-case",
+    "dangling-pool-far-from-any", "dangling-pool-route", "duplicate-key", "duplicate-label", "duplicate-pool",
+    "environment-not-set", "environment-wrong-value",
+    "listen-range-order", "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-all-and-one",
+    "same-listen-range", "same-listen-address-in-one",
+    "health-key-of-another-type", "health-script-missing", "health-script-without-program",
     "same-listen-address-written-otherwise", "same-listen-socket",
   ]
 
@@ -123,7 +126,12 @@ import Testing
     let (listen, backend) = try (validator("listenAddress"), validator("backendAddress"))
     func agree(_ text: String) throws {
       let endpoint = try? Endpoint(parsing: text)
-      #expect(try listen.accepts(.string(text)) == (endpoint != nil), "\(text)")
+      var isListenAddress = true
+      do { _ = try Endpoint.parsing(range: text) } catch {
+        // How far two ports are apart no pattern tells.
+        isListenAddress = error.description.hasPrefix("is no range") || error.description.hasPrefix("is a range")
+      }
+      #expect(try listen.accepts(.string(text)) == isListenAddress, "\(text)")
       var hasHost = endpoint != nil
       if case .any = endpoint { hasHost = false }
       #expect(try backend.accepts(.string(text)) == hasHost, "\(text)")
@@ -136,7 +144,8 @@ import Testing
       "[1:2:3:4:5:6:7:8]:1", "[1:2:3:4:5:6:7]:1", "[1::8]:1", "[1:2:3:4:5:6:7::]:1", "[::2:3:4:5:6:7:8]:1",
       "[1::3:4:5:6:7:8]:1", "[1:2:3:4::5:6:7:8]:1", "[::1.2.3.4]:1", "[::ffff:1.2.3.4]:1", "[1:2:3:4:5:6:1.2.3.4]:1",
       "[1:2:3:4:5:6:7:1.2.3.4]:1", "[1:2:3:4:5::1.2.3.4]:1", "[1.2.3.4]:1", "[1.2.3.4::]:1", "[1::1.2.3.4:5]:1",
-      "[12345::]:1", "[g::]:1", "unix:", "unix:a",
+      "[12345::]:1", "[g::]:1", "unix:", "unix:a", ":1-2", ":2-1", ":1-1025", "a-1:1-2", ":1-", ":-1", ":1-65536",
+      "unix:1-2", "[::1]:1-02",
       "unix:/" + String(repeating: "x", count: 106), "unix:/" + String(repeating: "x", count: 107), "unix:a\0",
       String(repeating: "a", count: 63) + ":1", String(repeating: "a", count: 64) + ":1",
       String(repeating: "a.", count: 126) + "a:1", String(repeating: "a.", count: 127) + ":1", "UNIX:/a",
@@ -150,6 +159,73 @@ import Testing
     for _ in 0..<4000 {
       let text = (0..<Int.random(in: 1...9, using: &random)).map { _ in parts.randomElement(using: &random)! }.joined()
       try agree(text)
+    }
+  }
+
+  /// A definition of the schema, alone.
+  private static func validator(_ name: String) throws -> SchemaValidator {
+    let defs = try #require(JSONSchema.document["$defs"])
+    return try SchemaValidator(try #require(defs[name]).adding("$defs", defs))
+  }
+
+  /// Texts put together from parts, the same ones for the same seed.
+  private static func texts(_ count: Int, of parts: [String], seed: UInt64) -> [String] {
+    var random = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in
+      (0..<Int.random(in: 1...8, using: &random)).map { _ in parts.randomElement(using: &random)! }.joined()
+    }
+  }
+
+  @Test func theBlockPatternTakesWhatTheProgramTakes() throws {
+    let validator = try Self.validator("cidr")
+    let given = [
+      "", "/", "10.0.0.0/8", "10.0.0.0/08", "10.0.0.0/32", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0", "::/0", "::/128",
+      "::/129", "::/099", "::1", "[::1]", "2001:db8::/32", "::ffff:10.0.0.0/104", "::ffff:10.0.0.0/8", "10.1.0.0/8",
+      "10.0.0.0/8/8", "10.0.0.0/-1", "a/8", "1.2.3/8", "::/1234",
+    ]
+    let parts = ["10.0.0.0", "0", "1", "8", "29", "128", "/", ":", "::", "ffff", ".", "1.2.3.4", "/3", "/12"]
+    for text in given + Self.texts(4000, of: parts, seed: 0xC1D2) {
+      var isAccepted = true
+      do { _ = try CIDR(parsing: text) } catch {
+        // What lies behind the prefix no pattern tells.
+        isAccepted = error.description.hasPrefix("has bits set behind its prefix")
+      }
+      #expect(try validator.accepts(.string(text)) == isAccepted, "\(text)")
+    }
+  }
+
+  @Test func theRatePatternTakesWhatTheProgramTakes() throws {
+    let validator = try Self.validator("rate")
+    let given = [
+      "1/s", "1000000000/h", "1000000001/s", "9999999999/s", "0/s", "000/s", "0001/m", "1", "1/d", "1/s/s", "",
+    ]
+    for text in given + Self.texts(4000, of: ["0", "1", "9", "1000000000", "/", "s", "m", "h", "-", " "], seed: 0x5A7E)
+    {
+      #expect(try validator.accepts(.string(text)) == ((try? Rate(parsing: text)) != nil), "\(text)")
+    }
+  }
+
+  @Test func theServerNamePatternTakesWhatTheProgramTakes() throws {
+    let validator = try Self.validator("serverName")
+    let long = String(repeating: "a.", count: 126) + "a"
+    let given = [
+      "", "*", "*.", "*.a", "a", "a.", ".a", "a..b", "a.*", "**.a", "*.*.a", "1.2.3.4", "*.1.2.3.4", "1.2.3",
+      "256.1.1.1",
+      "01.2.3.4", "1.2.3.4.5", "a:1", "é", long, long + "a", "*." + long, "*." + long + "a",
+      String(repeating: "a", count: 63), String(repeating: "a", count: 64), "-a-", "_", "A.b", "::1",
+    ]
+    for text in given + Self.texts(4000, of: ["a", "1", "25", ".", "*", "*.", "-", "_", "1.2.3", ":"], seed: 0x541) {
+      #expect(try validator.accepts(.string(text)) == ((try? SNIPattern(parsing: text)) != nil), "\(text)")
+    }
+  }
+
+  @Test func theSourcePatternTakesWhatTheProgramTakes() throws {
+    let validator = try Self.validator("source")
+    for text in [
+      "client", "Client", "127.0.0.2", "::1", "[::1]", "127.0.0.2:80", "127.0.0", "host", "", "::ffff:1.2.3.4",
+    ] {
+      let isAccepted = text == "client" || IPAddress(text) != nil
+      #expect(try validator.accepts(.string(text)) == isAccepted, "\(text)")
     }
   }
 

@@ -57,6 +57,8 @@ struct SchemaValidator {
     case "maximum": return try value.number.map { try $0 <= bound(argument) } ?? true
     case "pattern": return value.string.map { $0.contains(patterns[argument.string!]!) } ?? true
     case "maxLength": return try value.string.map { try $0.unicodeScalars.count <= Int(bound(argument)) } ?? true
+    case "minLength": return try value.string.map { try $0.unicodeScalars.count >= Int(bound(argument)) } ?? true
+    case "maxItems": return try value.elements.map { try $0.count <= Int(bound(argument)) } ?? true
     case "minItems": return try value.elements.map { try $0.count >= Int(bound(argument)) } ?? true
     case "items": return try value.elements?.allSatisfy { try accepts($0, argument) } ?? true
     case "minProperties": return try value.members.map { try $0.count >= Int(bound(argument)) } ?? true

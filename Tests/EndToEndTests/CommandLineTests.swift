@@ -65,7 +65,7 @@ extension EndToEnd {
       ("bad escape", #"{ "workers": "▸\q" }"#, []),
       ("leading zero", #"{ "workers": ▸01 }"#, []),
       ("unknown key", good(#"▸"worker": 2"#), [#"unknown key "worker" (did you mean "workers"?)"#]),
-      ("key not built yet", good(pool: #"▸"slowStart": "10s""#), [#"pools.web: unknown key "slowStart""#]),
+      ("key not built yet", good(pool: #"▸"discover": {}"#), [#"pools.web: unknown key "discover""#]),
       ("key twice", good(#""workers": 1, ▸"workers": 2"#), ["workers: ", "twice"]),
       ("wrong type", good(#""workers": ▸true"#), ["workers: "]),
       ("number too large", good(#""workers": ▸1025"#), ["workers: ", "1…1024 expected"]),

@@ -103,18 +103,71 @@ extension EndToEnd {
       }
     }
 
+    @Test func connectsThatHangHoldNobodyUp() throws {
+      let hanging = try site.hangingBackend()
+      let backend = try site.backend("a")
+      let other = Address.ipv4(try FreePort.take())
+      _ = try site.balancer(
+        """
+        {
+          "workers": 1,
+          "listeners": {
+            "stuck": { "listen": "\(other)", "pool": "stuck" },
+            "web": { "listen": "\(site.front)", "pool": "web" }
+          },
+          "pools": {
+            "stuck": { "backends": [\(hanging.json)], "health": "off", "timeouts": { "connect": "1h" } },
+            "web": { "backends": [\(backend.json)], "health": "off" }
+          }
+        }
+        """)
+      let stuck = try (0..<50).map { _ in try Socket(connectingTo: other) }
+      #expect(try site.visits(50).allSatisfy { $0 == "a" })
+      withExtendedLifetime(stuck) {}
+    }
+
+    @Test func aClientThatLeavesDuringTheConnectIsForgotten() throws {
+      let hanging = try site.hangingBackend()
+      let balancer = try site.balancer(
+        site.configuration([hanging.json], pool: #""health": "off", "timeouts": { "connect": "1h" }"#))
+      let idle = try balancer.figures.sockets
+      let clients = try (0..<10).map { _ in try site.connect() }
+      try waitUntil("all connects are under way") { try balancer.figures.sockets == idle + 20 }
+      for client in clients { client.reset() }
+      try waitUntil("nothing is left of them") { try balancer.figures.sockets == idle }
+    }
+
+    @Test func whenEveryBackendIsFullTheClientIsClosed() throws {
+      let backends = try site.backends(2)
+      let balancer = try site.balancer(
+        site.configuration(
+          backends.map { $0.json(#""connections": 1"#) }, pool: #""queue": 0"#, top: #""workers": 4"#))
+      let sessions = try (0..<2).map { _ in try site.session() }
+      #expect(sessions.map(\.backend) == ["a", "b"])
+      #expect(try site.visit() == nil)
+      try balancer.log.waitForLine(containing: "web", "full")
+      withExtendedLifetime(sessions) {}
+    }
+
+    @Test func aBackendMayBeGivenByName() throws {
+      let backend = try site.backend("a")
+      guard case .ipv4(let port) = backend.address else { return }
+      _ = try site.balancer(site.configuration([#""localhost:\#(port)""#]))
+      #expect(try site.visits(3).allSatisfy { $0 == "a" })
+    }
+
     @Test func aBackendThatResetsAtOnceHarmsNoOtherSession() throws {
       let resetting = try site.backend("", TestBackend.reset)
       let backend = try site.backend("a")
       let balancer = try site.balancer(site.configuration([resetting.json, backend.json]))
+      let idle = try balancer.figures.sockets
       let kept = try [site.sessionThatMayFail(), site.sessionThatMayFail()].compactMap { $0 }.first!
       for _ in 0..<200 { _ = try? site.visit() }
       try kept.send("still there?\n")
       #expect(try kept.receiveLine() == "still there?")
       // Nothing is left of the sessions that were reset.
       kept.close()
-      let idle = 2
-      try waitUntil("all sessions have ended") { try balancer.figures.watchedByEpoll.allSatisfy { $0 <= idle + 2 } }
+      try waitUntil("all sessions have ended") { try balancer.figures.sockets == idle }
     }
 
     @Test func withoutAnEligibleBackendClientsAreClosedAtOnce() throws {

@@ -73,6 +73,20 @@ extension EndToEnd {
       #expect(content(rotated).utf8.count == size)
     }
 
+    @Test func aLogThatNobodyReadsHoldsNobodyUp() throws {
+      let backend = try site.backend("a")
+      let command = try BalancerProcess.command(
+        site.configuration(
+          [site.deadAddress().json, backend.json], top: #""log": { "level": "trace" }, "workers": 1"#),
+        in: site.folder)
+      let process = try ChildProcess(command, readsErrors: false)
+      try waitUntil("it serves") { (try? site.visit()) == "a" }
+      // Each retry is a line: far more than a pipe holds.
+      #expect(try site.visits(4000).allSatisfy { $0 == "a" })
+      process.signal(SIGTERM)
+      #expect(try process.waitForExit() == .status(0))
+    }
+
     @Test func aTakenPortIsNamed() throws {
       let other = try site.backend("other")
       let run = try ChildProcess.run(

@@ -229,6 +229,44 @@ extension EndToEnd {
       #expect(number == ECONNRESET || number == EPIPE)
     }
 
+    @Test func aResetPassesAfterAnEndToo() throws {
+      let end = Locked<Socket.End?>(nil)
+      let first = try site.backend("") { connection in
+        // The client has finished; the backend resets instead of answering.
+        _ = try connection.receiveAll()
+        connection.reset()
+      }
+      let second = try site.backend("") { connection in
+        try connection.finishSending()
+        let how = try connection.waitForEnd()
+        end.withLock { $0 = how }
+      }
+      _ = try site.balancer(site.configuration([first.json, second.json]))
+      let finished = try site.connect()
+      try finished.finishSending()
+      #expect(try finished.waitForEnd() == .reset)
+      let resetting = try site.connect()
+      #expect(try resetting.waitForEnd() == .finished)
+      resetting.reset()
+      #expect(end.wait(within: patience) { $0 } == .reset)
+    }
+
+    @Test func aClientThatSendsToAClosedBackendIsTold() throws {
+      let backend = try site.backend("") { connection in
+        try connection.send(connection.receive(5))
+        connection.close()
+      }
+      let balancer = try site.balancer(site.configuration([backend.json]))
+      let idle = try balancer.figures.sockets
+      let client = try site.connect()
+      try client.send("hello")
+      #expect(try client.receive(5) == Array("hello".utf8))
+      #expect(throws: SystemFailure.self) {
+        while true { try client.send([UInt8](repeating: 0, count: 65536)) }
+      }
+      try waitUntil("the session has ended") { try balancer.figures.sockets == idle }
+    }
+
     @Test func silenceOfTheClientEndsASession() throws {
       try expectIdleEnd(listener: #""timeouts": { "client": "500ms" }"#, pool: #""health": "off""#)
     }

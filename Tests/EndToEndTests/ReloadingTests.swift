@@ -22,6 +22,7 @@ extension EndToEnd {
       let balancer = try site.balancer(files[0])
       let (kept, _) = try site.session()
       let load = Load(on: site.front)
+      try load.waitForSessions(20)
       for round in 1...50 {
         let mark = try balancer.reload(files[round % files.count])
         try balancer.waitUntilReloaded(after: mark)
@@ -32,6 +33,66 @@ extension EndToEnd {
       #expect(Set(report.served.keys) == ["a", "b", "c"])
       try kept.send("still there?\n")
       #expect(try kept.receiveLine() == "still there?")
+    }
+
+    @Test func nothingIsLeftOfManyReloads() throws {
+      let backends = try site.backends(2)
+      let second = Address.ipv4(try FreePort.take())
+      func file(_ round: Int) -> String {
+        """
+        {
+          "listeners": {
+            "web": { "listen": "\(site.front)", "pool": "web" },
+            \(round % 2 == 0 ? "" : #""more": { "listen": "\#(second)", "pool": "more" }"#)
+          },
+          "pools": {
+            "web": { "backends": [\(backends[round % 2].json)], "health": { "interval": "50ms" } },
+            "more": { "backends": [\(backends[1 - round % 2].json)] }
+          }
+        }
+        """
+      }
+      let balancer = try site.balancer(file(0))
+      func reload(_ rounds: ClosedRange<Int>) throws -> (descriptors: Int, threads: Int, memory: Int) {
+        for round in rounds {
+          try balancer.waitUntilReloaded(after: balancer.reload(file(round)))
+          _ = try site.visit()
+        }
+        let figures = balancer.figures
+        // Checks come and go: the fewest of some looks are those without one.
+        let descriptors = try (0..<50).map { _ in
+          usleep(2000)
+          return try figures.descriptors
+        }.min()!
+        return try (descriptors, figures.threads, figures.residentBytes)
+      }
+      let before = try reload(1...10)
+      let after = try reload(11...60)
+      #expect(after.descriptors == before.descriptors)
+      #expect(after.threads == before.threads)
+      #expect(after.memory - before.memory < 2 << 20, "\(after.memory - before.memory) bytes more")
+    }
+
+    @Test func aListenerMayGoToAnotherPool() throws {
+      let backends = try site.backends(2)
+      func file(_ pool: String) -> String {
+        """
+        {
+          "listeners": { "web": { "listen": "\(site.front)", "pool": "\(pool)" } },
+          "pools": {
+            "first": { "backends": [\(backends[0].json)] },
+            "second": { "backends": [\(backends[1].json)] }
+          }
+        }
+        """
+      }
+      let balancer = try site.balancer(file("first"))
+      let (session, name) = try site.session()
+      #expect(name == "a")
+      try balancer.reload(file("second"))
+      try waitUntil("the other pool serves") { try site.visit() == "b" }
+      try session.send("still there?\n")
+      #expect(try session.receiveLine() == "still there?")
     }
 
     @Test func aBurstOfReloadsEndsWithTheLastFile() throws {

@@ -28,7 +28,7 @@ extension EndToEnd {
       let balancer = try site.balancer(
         site.configuration(
           backends.map(\.json), pool: #""health": "off", "scheduler": "least-connections""#, top: #""workers": 4"#))
-      let idle = try balancer.figures.descriptors
+      let idle = try balancer.figures.sockets
       var sessions = try (0..<40).map { _ in try site.session() }
       #expect(sessions.count { $0.backend == "a" } == 20)
       #expect(sessions.count { $0.backend == "b" } == 20)
@@ -36,7 +36,7 @@ extension EndToEnd {
       // Ten end, all of them on one backend: the next ten go there.
       let leaving = sessions.indices.filter { sessions[$0].backend == "a" }.prefix(10)
       for index in leaving.reversed() { sessions.remove(at: index).socket.close() }
-      try waitUntil("ten sessions have ended") { try balancer.figures.descriptors <= idle + 2 * 30 }
+      try waitUntil("ten sessions have ended") { try balancer.figures.sockets <= idle + 2 * 30 }
       let next = try (0..<10).map { _ in try site.session() }
       #expect(next.allSatisfy { $0.backend == "a" })
     }
@@ -88,12 +88,12 @@ extension EndToEnd {
       let backends = try site.backends(2)
       let balancer = try site.balancer(
         site.configuration([backends[0].json(#""connections": 2"#), backends[1].json], top: #""workers": 4"#))
-      let idle = try balancer.figures.descriptors
+      let idle = try balancer.figures.sockets
       var sessions = try (0..<7).map { _ in try site.session() }
       #expect(sessions.map(\.backend) == ["a", "b", "a", "b", "b", "b", "b"])
 
       sessions.removeFirst().socket.close()
-      try waitUntil("a session has ended") { try balancer.figures.descriptors <= idle + 2 * 6 }
+      try waitUntil("a session has ended") { try balancer.figures.sockets <= idle + 2 * 6 }
       #expect(try [site.session(), site.session()].contains { $0.backend == "a" })
     }
 

@@ -44,7 +44,7 @@ struct HealthCheckerTests {
 
   private func withChecker(_ body: (HealthChecker, Reports) throws -> Void) throws {
     let reports = try Reports()
-    let checker = try HealthChecker(seed: 1, logger: Logger(label: "test")) { reports.add($0, $1) }
+    let checker = try HealthChecker(seed: 1, logger: Logger(label: "test")) { reports.add($0.backend, $1) }
     let thread = try checker.start()
     defer {
       checker.stop()

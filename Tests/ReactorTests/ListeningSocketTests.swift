@@ -26,6 +26,48 @@ struct ListeningSocketTests {
     withExtendedLifetime(first) {}
   }
 
+  /// Why a configuration with both is refused.
+  @Test
+  func allAddressesAndOneOfThemExcludeEachOther() throws {
+    guard case .ip(_, let port) = try freeAddress(), ListeningSocket.hasIPv6 else { return }
+    let one = SocketAddress.ip(.loopbackIPv4, port: port)
+    for all in [SocketAddress.ip(.anyIPv6, port: port), .ip(.anyIPv4, port: port)] {
+      for (first, second) in [(all, one), (one, all)] {
+        let open = try ListeningSocket.open(first, count: 2, backlog: 16)
+        let failure = try #require(throws: ListeningSocket.Failure.self) {
+          try ListeningSocket.open(second, count: 1, backlog: 16)
+        }
+        #expect(failure.error.number == EADDRINUSE)
+        withExtendedLifetime(open) {}
+      }
+    }
+  }
+
+  /// With or without it in the kernel, the address is listened on.
+  @Test
+  func multipathIsTakenWhereItIs() throws {
+    let address = try freeAddress()
+    let sockets = try ListeningSocket.open(address, count: 2, backlog: 16, multipath: true)
+    for socket in sockets {
+      var number: Int32 = 0
+      var length = socklen_t(4)
+      #expect(getsockopt(socket.number, SOL_SOCKET, SO_PROTOCOL, &number, &length) == 0)
+      #expect(number == (MultipathTCP.isAvailable ? 262 : Int32(IPPROTO_TCP)))
+    }
+    if case .failed(let error) = Connecting.to(address) { Issue.record("no connection to \(address): \(error)") }
+  }
+
+  @Test
+  func fastOpenIsReadFromItsTwoBits() {
+    for (flags, clients, servers) in [
+      (nil, false, false), (0, false, false), (1, true, false), (2, false, true), (3, true, true), (0x403, true, true),
+      (0x404, false, false),
+    ] as [(Int?, Bool, Bool)] {
+      let fastOpen = FastOpen(flags: flags)
+      #expect(fastOpen.forClients == clients && fastOpen.forServers == servers, "\(flags ?? -1)")
+    }
+  }
+
   @Test
   func aStaleUnixSocketIsReplacedAndALiveOneIsNot() throws {
     let path = "/tmp/balancer-\(getpid())-stale.sock"

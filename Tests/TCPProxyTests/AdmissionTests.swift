@@ -6,10 +6,11 @@ import Testing
 
 struct AdmissionTests {
   private func service(_ maximum: Int?) -> Service {
-    Service(
-      listener: "web", pool: Pool(name: "web", scheduler: .roundRobin, members: [], initialHealth: { _ in .up }),
-      counters: ListenerCounters(), maximumSessions: maximum, retries: 0, connect: .seconds(1), idle: nil,
-      wait: .seconds(1))
+    let pool = Pool(name: "web", scheduler: .roundRobin, members: [], initialHealth: { _ in .up })
+    var settings = Service.Settings()
+    settings.maximumSessions = maximum
+    return Service(
+      listener: "web", counters: ListenerCounters(), destination: Destination(pool: pool), settings: settings)
   }
 
   @Test

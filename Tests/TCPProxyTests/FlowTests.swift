@@ -41,7 +41,7 @@ struct FlowTests {
     var seen: [UInt8] = []
     for part in [1, 49, 50] {
       seen += spill.remaining.prefix(part)
-      spill.drop(part)
+      _ = spill.drop(part)
     }
     #expect(seen == bytes)
     let isHolding = spill.isHolding

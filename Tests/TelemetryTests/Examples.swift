@@ -46,6 +46,22 @@ enum Examples {
   static let stopped = FlappingEvent(
     backend: backend, phase: .ended, health: .up, changes: 17, span: .seconds(125), standing: all)
 
+  static let held = DampingEvent(
+    backend: backend, phase: .held(down, above: 5, release: 2, in: .seconds(85)), health: .down, penalty: 5.3123,
+    standing: twoOfThree)
+  static let released = DampingEvent(
+    backend: backend, phase: .released(after: .seconds(125), changes: 2), health: .up, penalty: 1.9999, standing: all)
+
+  static let ejected = EjectionEvent(
+    backend: backend, phase: .ejected(for: .seconds(60), inARow: 2, span: .milliseconds(1200)),
+    cause: "connection reset before any answer", failures: 5, sessions: 12, standing: twoOfThree)
+  static let spared = EjectionEvent(
+    backend: backend, phase: .spared(out: 1, total: 3), cause: "connection reset before any answer", failures: 5,
+    sessions: 12, standing: twoOfThree)
+  static let returned = EjectionEvent(
+    backend: backend, phase: .returned(after: .milliseconds(63_881), passes: 2), cause: nil, failures: 0, sessions: 0,
+    standing: all)
+
   /// One for each kind of cause that is not refusal.
   static var causes: [HealthEvent] {
     let app2 = BackendDetails(pool: "web", name: "app2", address: "10.0.0.6:8080")
@@ -63,6 +79,24 @@ enum Examples {
       failure("permission denied", "EACCES", socket, nil, .microseconds(12)),
       failure("the backend's backlog is full", "EAGAIN", socket, .seconds(41), .microseconds(12), 87),
     ]
+  }
+
+  /// Of checks that talk, and of one that goes elsewhere.
+  static var conversations: [HealthEvent] {
+    [
+      (
+        "redis", nil, #"expected +PONG, received "-LOADING Redis is loading the dataset in memory""#, .microseconds(412)
+      ),
+      ("smtp", "10.0.9.7:25", "expected 220, no answer within 1s", .milliseconds(1000)),
+      ("script", nil, #"exit status 2: "no quorum: 1 of 3 members""#, .milliseconds(41)),
+    ].map { (type: String, address: String?, cause: String, took: Duration) in
+      HealthEvent(
+        backend: BackendDetails(pool: "cache", name: "10.0.0.7:6379", address: "10.0.0.7:6379"), from: .up, to: .down,
+        check: CheckDetails(
+          type: type, address: address, failure: .init(cause: cause, layer: "L7", errno: nil), took: took, streak: 3,
+          needed: 3),
+        formerDuration: .seconds(720), sessions: 0, onDown: .keep, standing: twoOfThree)
+    }
   }
 
   private static func refused(streak: Int) -> CheckDetails {

@@ -23,13 +23,18 @@ import Testing
         text(Examples.down, start),
         text(Examples.up, start + .milliseconds(41_127)),
         text(Examples.firstUp, start + .milliseconds(-65_119)),
-      ] + Examples.causes.map { text($0, start) } + [
+      ] + (Examples.causes + Examples.conversations).map { text($0, start) } + [
         text(Examples.lost, start),
         text(Examples.stillUp, start + .milliseconds(-1253)),
         text(Examples.stillDown, start + .milliseconds(4747)),
         text(Examples.flapping, start),
         text(Examples.stillFlapping, start + .seconds(60)),
         text(Examples.stopped, start + .milliseconds(124_881)),
+        text(Examples.held, start),
+        text(Examples.released, start + .milliseconds(124_881)),
+        text(Examples.ejected, start),
+        text(Examples.spared, start),
+        text(Examples.returned, start + .milliseconds(63_881)),
       ]
     #expect(block("log") == written)
   }
@@ -42,11 +47,16 @@ import Testing
         json(Examples.flapping, moment),
         json(Examples.stillFlapping, moment + .seconds(60)),
         json(Examples.stopped, moment + .milliseconds(124_881)),
+        json(Examples.held, moment),
+        json(Examples.released, moment + .milliseconds(124_881)),
+        json(Examples.ejected, moment),
+        json(Examples.spared, moment),
+        json(Examples.returned, moment + .milliseconds(63_881)),
         json(Examples.stillUp, moment + .milliseconds(-1253)),
       ])
   }
 
-  @Test(arguments: ["health", "flapping", "check"])
+  @Test(arguments: ["health", "flapping", "damping", "ejection", "check"])
   func theTableNamesTheKeysInTheirOrder(event: String) throws {
     let example = try #require(block("json").first { $0.contains("\"event\":\"\(event)\"") })
     let keys = try topLevelKeys(example)

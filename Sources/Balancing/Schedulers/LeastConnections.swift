@@ -47,6 +47,11 @@ struct LeastConnections: Scheduler {
     if tree[leaves + slot] != Self.nobody { replay(from: slot) }
   }
 
+  mutating func weightChanged(_ slot: Int, weight: Int) {
+    entries[slot].weight = Int32(weight)
+    if tree[leaves + slot] != Self.nobody { replay(from: slot) }
+  }
+
   mutating func pick(_ request: PickRequest) -> Int? {
     guard tree.count > 1, tree[1] != Self.nobody else { return nil }
     let slot = Int(tree[1])

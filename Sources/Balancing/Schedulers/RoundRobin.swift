@@ -37,8 +37,7 @@ struct RoundRobin: Scheduler {
     cursor = turnBefore ?? 0
 
     weights = members.map { Int32($0.weight) }
-    let used = weights.filter { $0 > 0 }
-    areWeightsEqual = used.allSatisfy { $0 == used[0] }
+    compareWeights()
     let bound = weights.reduce(0, &+)
     candidates = SlotSet(capacity: members.count)
     gains = [Int32](repeating: 0, count: members.count)
@@ -68,6 +67,20 @@ struct RoundRobin: Scheduler {
   }
 
   mutating func loadChanged(_ slot: Int, sessions: Int) {}
+
+  mutating func weightChanged(_ slot: Int, weight: Int) {
+    weights[slot] = Int32(weight)
+    if candidates.contains(slot) {
+      gainSum &+= weights[slot] &- gains[slot]
+      gains[slot] = weights[slot]
+    }
+    compareWeights()
+  }
+
+  private mutating func compareWeights() {
+    let heaviest = weights.max() ?? 0
+    areWeightsEqual = weights.allSatisfy { $0 == heaviest || $0 == 0 }
+  }
 
   mutating func pick(_ request: PickRequest) -> Int? {
     if areWeightsEqual {

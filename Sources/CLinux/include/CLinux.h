@@ -3,12 +3,19 @@
 // No feature macro is set here: the headers must read as in the Glibc module. What needs _GNU_SOURCE is a function of
 // CLinux.c.
 #pragma once
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
 int linux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+
+// recv(2), send(2) and epoll_wait(2) without glibc's points of cancellation, which cost two calls each; no thread here
+// is ever cancelled.
+ssize_t linux_recv(int fd, void *buffer, size_t count);
+ssize_t linux_send(int fd, const void *buffer, size_t count, int flags);
+int linux_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout);
 
 // fcntl(2) and prctl(2) are variadic, which Swift cannot call.
 int linux_fcntl_get_flags(int fd);
@@ -25,3 +32,13 @@ int linux_name_this_thread(const char *name);
 // NULL for a number that has none.
 const char *linux_errno_name(int number);
 const char *linux_errno_text(int number);
+
+int linux_pipe(int ends[2]); // pipe2(2), both closed on exec
+int linux_pidfd_open(int process);
+// waitid(2) that does not wait. Returns the process once it has ended, 0 before, -1 for none of ours; `reap` is 0 to
+// leave it a zombie.
+int linux_wait(int process, int reap, int *code, int *status);
+int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+char **linux_environment(void);
+// Without its SIG, such as SEGV.
+const char *linux_signal_name(int number);

@@ -1,9 +1,18 @@
-/// What `Endpoint(parsing:)` takes, as a pattern (ECMA-262) for editors. A test holds the two against each other.
+/// What the parsers of addresses in Base take, as patterns (ECMA-262) for editors. A test holds them against each
+/// other. What only arithmetic tells, such as the order of two ports, is left to the program.
 enum AddressPattern {
-  /// Where a listener waits: with `:8080`, all addresses.
-  static let listen = "^(\(unix)|(\(host))?:\(port))$"
+  /// Where a listener waits: with `:8080`, all addresses; with `:8000-8010`, a range of ports.
+  static let listen = "^(\(unix)|(\(host))?:\(port)(-\(port))?)$"
   /// Where a backend is.
   static let backend = "^(\(unix)|(\(host)):\(port))$"
+
+  /// A block of addresses, or a lone one.
+  static let cidr =
+    "^(\(ipv4)(/(3[0-2]|[12]?[0-9]))?|(\(ipv6))(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$"
+  /// The local address of outgoing connections, without a port.
+  static let source = "^(client|\(ipv4)|\(ipv6))$"
+  /// A server name, or all names below one.
+  static let sni = "^(\\*\\.)?(?!\(ipv4)$)(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*$"
 
   private static let unix = "unix:[^\\u0000]{1,107}"
   private static let port =

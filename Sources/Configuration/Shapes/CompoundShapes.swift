@@ -2,8 +2,10 @@
 
 extension Shape {
   /// An object with these keys and no others. `initial` has the defaults; `definition` names the object in the JSON
-  /// Schema, where it may be used more than once.
-  static func object(_ initial: Value, definition: String? = nil, _ fields: [Field<Value>]) -> Shape {
+  /// Schema, where it may be used more than once. One of the keys of `needed` has to be there, best the first.
+  static func object(
+    _ initial: Value, definition: String? = nil, oneOf needed: [String] = [], _ fields: [Field<Value>]
+  ) -> Shape {
     Shape(
       expected: "an object",
       read: { json, start, reading in
@@ -23,12 +25,20 @@ extension Shape {
             isWhole = false
           }
         }
+        if let first = needed.first, !members.contains(where: { needed.contains($0.key) }) {
+          reading.fail(at: json.location, "\(first.quoted) is missing")
+          isWhole = false
+        }
         return isWhole ? value : nil
       },
       schema: { start, definitions in
         let start = start ?? initial
-        guard let definition else { return node(fields, start, definitions) }
-        return definitions.reference(definition) { node(fields, start, definitions) }
+        func make() -> JSONValue {
+          let alternatives = needed.map { JSONValue.object([("required", .array([.string($0)]))]) }
+          return node(fields, start, definitions)
+            .adding("anyOf", alternatives.isEmpty ? nil : .array(alternatives))
+        }
+        return definition.map { definitions.reference($0, make) } ?? make()
       },
       write: { value in
         .object(fields.compactMap { field in field.write(value).map { (field.key, $0) } })
@@ -76,10 +86,10 @@ extension Shape {
 // MARK: Many of one kind
 
 extension Shape {
-  /// An array of at least one element. `check` sees those that were read well, each with its index, and judges what
-  /// only all of them tell.
+  /// An array of at least one element, unless it may be empty. `check` sees those that were read well, each with its
+  /// index, and judges what only all of them tell.
   static func array<Element>(
-    _ noun: String, of shape: Shape<Element>,
+    _ noun: String, of shape: Shape<Element>, mayBeEmpty: Bool = false,
     check: @escaping @Sendable ([(index: Int, json: JSONValue, value: Element)], Reading) -> Void = { _, _ in }
   ) -> Shape where Value == [Element] {
     Shape(
@@ -89,14 +99,19 @@ extension Shape {
           reading.fail(at: json.location, "an array expected, found \(json.summary)")
           return nil
         }
-        if elements.isEmpty { reading.fail(at: json.location, "at least one \(noun) expected") }
+        if elements.isEmpty, !mayBeEmpty { reading.fail(at: json.location, "at least one \(noun) expected") }
         let values = elements.enumerated().compactMap { index, json in
           reading.inside(index) { shape.read(json, nil, reading) }.map { (index: index, json: json, value: $0) }
         }
         check(values, reading)
         return values.map(\.value)
       },
-      schema: { _, definitions in ["type": "array", "minItems": 1, "items": shape.schema(nil, definitions)] },
+      schema: { start, definitions in
+        JSONValue.object([("type", "array")])
+          .adding("minItems", mayBeEmpty ? nil : 1)
+          .adding("items", shape.schema(nil, definitions))
+          .adding("default", mayBeEmpty ? start.map { .array($0.compactMap(shape.write)) } : nil)
+      },
       write: { values in .array(values.compactMap(shape.write)) })
   }
 

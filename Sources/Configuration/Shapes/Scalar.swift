@@ -33,6 +33,18 @@ struct Scalar {
     }
   }
 
+  /// What a parser makes of the text; its errors finish the sentence "`TEXT` …".
+  func parsed<Value, Malformed: Error & CustomStringConvertible>(
+    _ parse: (String) throws(Malformed) -> Value
+  ) throws(Mistake) -> Value {
+    guard let text else { throw .unexpected() }
+    do throws(Malformed) {
+      return try parse(text)
+    } catch {
+      throw .described(error.description)
+    }
+  }
+
   /// As an error quotes it.
   var quoted: String {
     switch kind {

@@ -26,5 +26,6 @@ struct CheckCommand: ParsableCommand {
     for warning in ConfigurationAdvice(configuration, workers: workers, descriptors: descriptors).warnings {
       print(warning)
     }
+    for warning in KernelAdvice.warnings(configuration) { print(warning) }
   }
 }

@@ -4,7 +4,9 @@ import Health
 /// What the other threads tell the control thread.
 enum ControlMessage: Sendable {
   /// A check of a backend has brought something to light.
-  case health(Backend, HealthReport)
+  case health(HealthTarget, HealthReport)
+  /// The `Outcomes` of a backend are to be taken; with the cause of a failure.
+  case outcome(Backend, cause: String?)
   /// Something went wrong for a session: see `Incidents`.
   case incident
   /// A worker that drains has no session left.

@@ -56,7 +56,7 @@ struct Entrances {
           do throws(ListeningSocket.Failure) {
             sockets = try ListeningSocket.open(
               ListeningSocket.hasIPv6 ? address : address.withoutIPv6, count: workers,
-              backlog: listener.configuration.backlog)
+              backlog: listener.configuration.backlog, multipath: listener.configuration.mptcp)
           } catch {
             throw Failure(description: "listener \(name): \(error)")
           }

@@ -29,6 +29,15 @@ struct IncidentReporter {
       logger.error("pool \(entry.subject): \(clients), no backend is eligible: \(entry.cause)")
     case .connectsFailed:
       logger.error("pool \(entry.subject): \(clients), no backend could be reached: \(entry.cause)")
+    case .retryRefused:
+      logger.error(
+        "pool \(entry.subject): \(clients) without a retry, retryBudget allows no more of them at once: \(entry.cause)")
+    case .refused:
+      logger.notice("listener \(entry.subject): \(clients): \(entry.cause)")
+    case .badGreeting:
+      logger.warning("listener \(entry.subject): \(clients): \(entry.cause)")
+    case .noRoute:
+      logger.warning("listener \(entry.subject): \(clients): \(entry.cause), and it has no pool for the rest")
     case .exhausted: break
     case .atLimit:
       logger.warning("\(entry.subject) is \(entry.cause): further clients wait in the backlog")

@@ -1,6 +1,8 @@
+import Balancing
 import Base
 import Configuration
 import Logging
+import Reactor
 import TCPProxy
 
 extension Supervisor {
@@ -37,6 +39,11 @@ extension Supervisor {
     for warning in ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings {
       logger.warning("\(warning)")
     }
+    for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
+      logger.warning(
+        "listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
+    }
   }
 
   private func refuse(_ errors: String, _ logger: Logger) {
@@ -57,36 +64,51 @@ extension Supervisor {
         pools[pool.name] = try RunningPool(pool, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
-        guard let pool = pools[listener.pool] else { continue }
         listeners[listener.name] = try RunningListener(
-          listener, pool: pool, former: running.listeners[listener.name])
+          listener, pools: pools, former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }
   }
 
   private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
+    let removed = removedBackends(plan)
     configuration = plan.configuration
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
     admission.limit = configuration.connectionLimit(workers: workers.count, descriptors: descriptorLimit)
+    setMemoryLimit()
     checker.configure(healthTargets)
     healthReporter.keep(only: pools.values.flatMap(\.backends))
 
     let owners = configuration.listeners.compactMap { listeners[$0.name] }
     for entrance in entrances.entrances {
       if let owner = Entrances.owner(of: entrance, among: owners) {
+        for socket in entrance.sockets { owner.setOptions(of: socket) }
         workers.replace(entrance.key, service: owner.service)
       } else {
         workers.close(entrance.key)
+        if !entrance.isInherited { ListeningSocket.removeFile(of: entrance.address) }
         entrances.remove(entrance.key)
       }
     }
     entrances.adopt(plan.opened)
     for entrance in plan.opened { open(entrance, logger) }
+    for (backend, fate) in removed {
+      if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
+    }
     // Sessions that wait may have a backend now, and a higher limit may let clients in.
-    for name in pools.keys.sorted() { if let pool = pools[name]?.pool { workers.poolChanged(pool) } }
+    judgeAnew()
     workers.resumeAccepting()
+  }
+
+  /// Backends that the new configuration no longer has, and what the old one says of their sessions.
+  private func removedBackends(_ plan: borrowing Plan) -> [(Backend, PoolConfiguration.SessionFate)] {
+    pools.values.flatMap { former in
+      let kept = plan.pools[former.configuration.name]?.backends ?? []
+      return former.backends.filter { backend in !kept.contains { $0 === backend } }
+        .map { ($0, former.configuration.onRemove) }
+    }
   }
 }

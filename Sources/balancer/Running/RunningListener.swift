@@ -1,18 +1,22 @@
 import Balancing
 import Base
 import Configuration
+import Reactor
 import TCPProxy
 
 /// A listener at work, beside the part of the file that it came from.
 struct RunningListener {
   let counters: ListenerCounters
-  var configuration: ListenerConfiguration
-  var service: Service
+  let configuration: ListenerConfiguration
+  let service: Service
   /// What its names stand for.
   let addresses: [SocketAddress]
+  /// Counts clients where `perClient` asks for it.
+  private let clients: ClientTable?
 
+  /// - Parameter pools: all of the configuration, by name.
   init(
-    _ configuration: ListenerConfiguration, pool: RunningPool, former: RunningListener?
+    _ configuration: ListenerConfiguration, pools: [String: RunningPool], former: RunningListener?
   ) throws(Resolver.Failure) {
     self.configuration = configuration
     counters = former?.counters ?? ListenerCounters()
@@ -23,18 +27,82 @@ struct RunningListener {
       }
     }
     self.addresses = addresses
-    service = Self.service(configuration, pool, counters)
+
+    var settings = Service.Settings(configuration)
+    if settings.perClient != nil {
+      clients = former?.clients ?? ClientTable(seed: .random(in: 0...UInt64.max))
+    } else {
+      clients = nil
+    }
+    let routed = configuration.routes.compactMap { route in
+      pools[route.pool].map { (route.sni, $0.destination) }
+    }
+    if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
+    service = Service(
+      listener: configuration.name, counters: counters,
+      destination: configuration.pool.flatMap { pools[$0] }?.destination,
+      settings: settings, clients: clients)
   }
 
-  private static func service(
-    _ listener: ListenerConfiguration, _ running: RunningPool, _ counters: ListenerCounters
-  ) -> Service {
-    let pool = running.configuration
-    let limits = [listener.timeouts.client, pool.timeouts.server].compactMap { $0 }
-    return Service(
-      listener: listener.name, pool: running.pool, counters: counters, maximumSessions: listener.connections,
-      retries: pool.retries, connect: pool.timeouts.connect, idle: limits.min(),
-      // The first result of a check comes within its timeout; the rest is for a busy machine.
-      wait: (pool.health?.timeout ?? .zero) + .seconds(1))
+  /// Options of the listening socket that a reload may change.
+  func setOptions(of socket: SharedDescriptor) {
+    SocketOption.keepAlive(socket.number, seconds: configuration.tcpKeepAlive.map(\.wholeSeconds) ?? 0)
+    SocketOption.fastOpen(socket.number, queue: configuration.fastOpen ? Int32(min(configuration.backlog, 1024)) : 0)
   }
+}
+
+extension Service.Settings {
+  init(_ listener: ListenerConfiguration) {
+    self.init()
+    maximumSessions = listener.connections
+    clientIdle = listener.timeouts.client
+    session = listener.timeouts.session
+    handshake = listener.timeouts.handshake
+    access = AccessList(allow: listener.allow, deny: listener.deny)
+    if listener.perClient != ListenerConfiguration.PerClient() {
+      perClient = ClientTable.Limits(connections: listener.perClient.connections, rate: listener.perClient.rate)
+    }
+    proxyHeader =
+      switch listener.proxyProtocol {
+      case .off: nil
+      case .v1: .v1
+      case .v2: .v2
+      case .any: .any
+      }
+    if !listener.trustedProxies.isEmpty { trustedProxies = PrefixSet(listener.trustedProxies) }
+  }
+}
+
+extension Destination.Settings {
+  init(_ pool: PoolConfiguration) {
+    self.init()
+    retries = pool.retries
+    retryBudget = pool.retryBudget
+    connect = pool.timeouts.connect
+    serverIdle = pool.timeouts.server
+    // The first result of a check comes within its timeout; the rest is for a busy machine.
+    wait = (pool.health?.timeout ?? .zero) + .seconds(1)
+    queue = pool.timeouts.queue
+    keepAlive = pool.tcpKeepAlive
+    watchesOutcomes = pool.outlier != nil
+    sendProxy =
+      switch pool.sendProxy {
+      case .off: nil
+      case .v1: ProxyHeaderWriter(version: .v1)
+      case .v2: ProxyHeaderWriter(version: .v2)
+      }
+    options.fastOpen = pool.fastOpen
+    options.multipath = pool.mptcp
+    options.source =
+      switch pool.source {
+      case nil: nil
+      case .client: .client
+      case .address(let address): .address(address)
+      }
+  }
+}
+
+extension Duration {
+  /// At least one.
+  fileprivate var wholeSeconds: Int { max(1, Int(nanoseconds / 1_000_000_000)) }
 }

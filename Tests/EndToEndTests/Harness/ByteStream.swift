@@ -1,5 +1,20 @@
 import Foundation
 
+/// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for the same seed.
+struct SeededRandom: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var word = state
+    word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+    word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+    return word ^ word >> 31
+  }
+}
+
 /// A stream of bytes that can be checked from any place on: a seeded block, repeated.
 struct ByteStream: Sendable {
   /// A prime, so that no size of a buffer divides it and every misplaced byte shows.
@@ -7,15 +22,8 @@ struct ByteStream: Sendable {
   private let block: [UInt8]
 
   init(seed: UInt64) {
-    // SplitMix64 (Steele, Lea and Flood, 2014).
-    var state = seed
-    let words = (0...Self.period / 8).map { _ -> UInt64 in
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var word = state
-      word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-      word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-      return word ^ word >> 31
-    }
+    var random = SeededRandom(seed: seed)
+    let words = (0...Self.period / 8).map { _ in random.next() }
     block = words.withUnsafeBytes { Array($0.prefix(Self.period)) }
   }
 

@@ -16,9 +16,10 @@ final class ChildProcess: @unchecked Sendable {
   /// - Parameters:
   ///   - descriptorLimit: what `ulimit -n` sets: the child cannot raise it again.
   ///   - passing: sockets that the child finds at descriptor 3 and up, as systemd passes them.
+  ///   - readsErrors: false leaves what it writes to standard error in the pipe, which fills.
   init(
     _ arguments: [String], environment: [String: String] = [:], folder: String? = nil, descriptorLimit: Int? = nil,
-    passing: [Int32] = []
+    passing: [Int32] = [], readsErrors: Bool = true
   ) throws {
     // Nothing else of the test process may leak: connections would stay open in the child, and its descriptors are
     // counted.
@@ -57,7 +58,7 @@ final class ChildProcess: @unchecked Sendable {
     guard spawned.1 == 0 else { throw SystemFailure("start \(arguments[0])", spawned.1) }
     pid = spawned.0
     output.read()
-    errors.read()
+    if readsErrors { errors.read() }
     let (pid, exit) = (self.pid, self.exit)
     _ = BackgroundThread {
       var status: Int32 = 0

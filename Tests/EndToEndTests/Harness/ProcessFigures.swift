@@ -7,6 +7,9 @@ struct ProcessFigures {
   /// Open descriptors.
   var descriptors: Int { get throws { try names("fd").count } }
 
+  /// Open sockets. Unlike other descriptors they only come and go with listeners, sessions and checks.
+  var sockets: Int { get throws { try links("fd").count { $0.target.hasPrefix("socket:") } } }
+
   /// The processes it has started, the first first.
   var children: [pid_t] {
     get throws {
@@ -42,15 +45,9 @@ struct ProcessFigures {
   /// For each epoll instance the number of descriptors it watches, the busiest first.
   var watchedByEpoll: [Int] {
     get throws {
-      var counts: [Int] = []
-      for name in try names("fd") {
-        let path = "/proc/\(pid)/fd/\(name)"
-        guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == "anon_inode:[eventpoll]" else {
-          continue
-        }
-        counts.append(try text("fdinfo/\(name)").split(separator: "\n").count { $0.hasPrefix("tfd:") })
-      }
-      return counts.sorted(by: >)
+      try links("fd").filter { $0.target == "anon_inode:[eventpoll]" }
+        .map { link in try text("fdinfo/\(link.name)").split(separator: "\n").count { $0.hasPrefix("tfd:") } }
+        .sorted(by: >)
     }
   }
 
@@ -69,5 +66,13 @@ struct ProcessFigures {
 
   private func names(_ folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/\(folder)")
+  }
+
+  private func links(_ folder: String) throws -> [(name: String, target: String)] {
+    try names(folder).compactMap { name in
+      // Those that are closed meanwhile are not there.
+      let path = "/proc/\(pid)/\(folder)/\(name)"
+      return (try? FileManager.default.destinationOfSymbolicLink(atPath: path)).map { (name, $0) }
+    }
   }
 }

@@ -34,7 +34,12 @@ final class Socket: @unchecked Sendable {
     guard descriptor >= 0 else { throw SystemFailure("socket") }
     self.init(descriptor)
     if var size = receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
-    if address.withSockaddr({ connect(descriptor, $0, $1) }) == 0 { return }
+    try connect(to: address, within: limit)
+  }
+
+  /// Connects a fresh socket.
+  func connect(to address: Address, within limit: Duration) throws {
+    if address.withSockaddr({ Foundation.connect(descriptor, $0, $1) }) == 0 { return }
     guard errno == EINPROGRESS else { throw SystemFailure("connect to \(address)") }
     try wait(for: POLLOUT, "connect to \(address)", Deadline(in: limit))
     var error: Int32 = 0
@@ -179,9 +184,8 @@ final class ListeningSocket: @unchecked Sendable {
     if case .unix(let path) = address { unlink(path) }
     if case .ipv6 = address { setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4) }
     guard address.withSockaddr({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, backlog) == 0 else {
-      let failure = SystemFailure("listen on \(address)")
-      _ = Foundation.close(descriptor)
-      throw failure
+      // Everything is set by now, so this runs `deinit`, which closes.
+      throw SystemFailure("listen on \(address)")
     }
   }
 

@@ -102,6 +102,19 @@ extension TestBackend {
     }
   }
 
+  /// Sends so many zeros and ends.
+  static func source(bytes: Int) -> Service {
+    { connection in
+      let chunk = [UInt8](repeating: 0, count: 65536)
+      var left = bytes
+      while left > 0 {
+        // Whoever does not read may do so for as long as a test lasts.
+        try connection.send(Array(chunk.prefix(left)), within: .seconds(600))
+        left -= chunk.count
+      }
+    }
+  }
+
   /// Answers with RST before a byte is read.
   static let reset: Service = { $0.reset() }
 }

@@ -1,0 +1,18 @@
+/// The names of listeners, pools and backends.
+enum Name {
+  static let pattern = "^[A-Za-z0-9._-]{1,64}$"
+  static let expected = "a name of 1 to 64 letters, digits, \".\", \"_\" or \"-\""
+
+  static func check(_ member: JSONValue.Member, _ reading: Reading) {
+    if isValid(member.key) { return }
+    reading.fail(at: member.location, "\(expected) expected, found \(member.key.quoted)")
+  }
+
+  static func isValid(_ text: String) -> Bool {
+    (1...64).contains(text.utf8.count)
+      && text.utf8.allSatisfy { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+          || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+      }
+  }
+}

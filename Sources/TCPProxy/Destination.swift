@@ -1,0 +1,90 @@
+import Balancing
+import Base
+import Reactor
+
+/// How sessions reach the backends of a pool: immutable, replaced as a whole by a reload.
+public final class Destination: Sendable {
+  public struct Settings: Sendable {
+    /// Connects after the first one that failed.
+    public var retries = 2
+    /// Retries under way, in percent of the pool's open sessions.
+    public var retryBudget = 20
+    /// Which backend clients had, and for how long that counts; nil where it does not.
+    public var sticky: (Stickiness, ttl: Duration)?
+    /// How long one connect may take.
+    public var connect: Duration = .seconds(3)
+    /// Silence of a backend after which a session ends; nil is never.
+    public var serverIdle: Duration?
+    /// How long a session waits at most for the first check of the pool.
+    public var wait: Duration = .seconds(2)
+    /// How long a session waits at most for a backend when all are full.
+    public var queue: Duration = .seconds(10)
+    /// The PROXY header that backends get; nil is none.
+    public var sendProxy: ProxyHeaderWriter?
+    /// The pool ejects backends that fail: see `Outcomes`.
+    public var watchesOutcomes = false
+    public var options = ConnectOptions()
+    /// Idle time before the kernel asks whether a backend is still there; nil is never.
+    public var keepAlive: Duration?
+
+    public init() {}
+  }
+
+  public let pool: Pool
+  let retries: Int
+  let retryBudget: Int
+  private let sticky: (Stickiness, ttl: Duration)?
+  let connectNanoseconds: UInt64
+  /// `UInt64.max` is never.
+  let serverIdleNanoseconds: UInt64
+  let waitNanoseconds: UInt64
+  let queueNanoseconds: UInt64
+  let sendProxy: ProxyHeaderWriter?
+  let watchesOutcomes: Bool
+  let options: ConnectOptions
+  /// 0 is never.
+  let keepAliveSeconds: Int
+
+  public init(pool: Pool, settings: Settings = Settings()) {
+    self.pool = pool
+    retries = settings.retries
+    retryBudget = settings.retryBudget
+    sticky = settings.sticky
+    connectNanoseconds = Optional(settings.connect).wholeNanoseconds
+    serverIdleNanoseconds = settings.serverIdle.wholeNanoseconds
+    waitNanoseconds = Optional(settings.wait).wholeNanoseconds
+    queueNanoseconds = Optional(settings.queue).wholeNanoseconds
+    sendProxy = settings.sendProxy
+    watchesOutcomes = settings.watchesOutcomes
+    options = settings.options
+    keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
+  }
+
+  /// Chooses a backend for a session and counts the session on it.
+  /// - Parameters:
+  ///   - tried: backends that failed this session.
+  ///   - client: whose session it is; nil for a unix socket.
+  ///   - serverName: the name that the client asked for.
+  func pick(
+    avoiding tried: [Backend], client: IPAddress?, serverName: String?, random: inout SeededGenerator, now: Instant,
+    orWait waiter: Waiter
+  ) -> Pick {
+    var request = PickRequest(now: now)
+    let needs = pool.schedulerNeeds
+    if needs.contains(.random) { request.random = random.next() }
+    if needs.contains(.serverName), let serverName {
+      request.key = StableHash.of(serverName)
+    } else if !needs.isDisjoint(with: [.source, .serverName]), let client {
+      request.key = StableHash.of(client)
+    }
+    guard let (stickiness, ttl) = sticky, let client else {
+      return pool.pick(avoiding: tried, for: request, orWait: waiter)
+    }
+    request.preferred = stickiness.backend(of: client, ttl: ttl, now: now)
+    let pick = pool.pick(avoiding: tried, for: request, orWait: waiter)
+    if case .backend(let backend, let reason) = pick, !reason.isSticky {
+      stickiness.remember(client, backend: backend.nameHash, now: now)
+    }
+    return pick
+  }
+}

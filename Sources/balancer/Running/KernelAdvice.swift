@@ -1,0 +1,34 @@
+import Configuration
+import Reactor
+
+/// What a configuration asks of the kernel and does not get: connections then go on without it.
+enum KernelAdvice {
+  static func warnings(
+    _ configuration: Configuration, fastOpen: FastOpen = .ofThisMachine,
+    hasMultipathTCP: @autoclosure () -> Bool = MultipathTCP.isAvailable
+  ) -> [String] {
+    var warnings: [String] = []
+    func warn(_ path: String, _ message: String) {
+      warnings.append("\(configuration.places.description(of: path)): \(message)")
+    }
+    let multipath = "this kernel has no Multipath TCP, or net.mptcp.enabled is 0: connections are TCP"
+    let lacksMultipath =
+      configuration.listeners.contains(where: \.mptcp) || configuration.pools.contains(where: \.mptcp)
+      ? !hasMultipathTCP() : false
+    for listener in configuration.listeners {
+      let path = "listeners.\(listener.name)"
+      if listener.fastOpen, !fastOpen.forServers {
+        warn("\(path).fastOpen", "this machine does not offer it: set bit 2 of net.ipv4.tcp_fastopen (sysctl)")
+      }
+      if listener.mptcp, lacksMultipath { warn("\(path).mptcp", multipath) }
+    }
+    for pool in configuration.pools {
+      let path = "pools.\(pool.name)"
+      if pool.fastOpen, !fastOpen.forClients {
+        warn("\(path).fastOpen", "this machine does not use it: set bit 1 of net.ipv4.tcp_fastopen (sysctl)")
+      }
+      if pool.mptcp, lacksMultipath { warn("\(path).mptcp", multipath) }
+    }
+    return warnings
+  }
+}

@@ -1,0 +1,226 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+  /// Who may connect, how often, and for how long.
+  @Suite struct Access {
+    let site: Site
+
+    init() throws { site = try Site() }
+
+    /// A client with an address of its own out of 127.0.0.0/8.
+    private func connect(from local: String) throws -> Socket { try Socket(connectingTo: site.front, from: local) }
+
+    private func isServed(from local: String) throws -> Bool {
+      do { return try connect(from: local).receiveLine() == "a" } catch let failure as SystemFailure
+        where failure.number == ECONNRESET || failure.number == EPIPE
+      { return false }
+    }
+
+    @Test func denyIsReadBeforeAllow() throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(
+        site.configuration(
+          [backend.json],
+          listener: #""allow": ["127.0.1.0/24", "127.0.2.1"], "deny": ["127.0.1.128/25", "127.0.2.1"]"#))
+      #expect(try isServed(from: "127.0.1.1"))
+      #expect(try isServed(from: "127.0.1.127"))
+      #expect(try !isServed(from: "127.0.1.128"))
+      #expect(try !isServed(from: "127.0.2.1"))
+      let mark = balancer.log.mark
+      #expect(try !isServed(from: "127.0.0.1"))
+      try balancer.log.waitForLine(containing: "listener web", "allow and deny", "127.0.0.1", after: mark)
+
+      // A reload changes it for whoever comes next.
+      let open = balancer.log.mark
+      try balancer.reload(site.configuration([backend.json]))
+      try balancer.log.waitForLine(containing: "is in force", after: open)
+      #expect(try isServed(from: "127.0.2.1"))
+    }
+
+    @Test func aClientHasSoManyConnectionsAndNoMore() throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(
+        site.configuration([backend.json], listener: #""perClient": { "connections": 3 }"#, top: #""workers": 4"#))
+      var held = try (0..<3).map { _ in try connect(from: "127.0.0.5") }
+      for client in held { #expect(try client.receiveLine() == "a") }
+      for _ in 0..<5 { #expect(try !isServed(from: "127.0.0.5")) }
+      try balancer.log.waitForLine(containing: "listener web", "perClient.connections", "127.0.0.5")
+      // Others are not concerned.
+      #expect(try isServed(from: "127.0.0.6"))
+
+      for _ in 0..<10 {
+        held.removeFirst().close()
+        try backend.waitForConnections(2)
+        var next: Socket?
+        try waitUntil("the place of one that left is free") {
+          let client = try connect(from: "127.0.0.5")
+          guard (try? client.receiveLine()) == "a" else { return false }
+          next = client
+          return true
+        }
+        held.append(next!)
+        #expect(try !isServed(from: "127.0.0.5"))
+      }
+    }
+
+    @Test func aClientComesSoOftenAndNoMore() throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(
+        site.configuration([backend.json], listener: #""perClient": { "rate": "5/h" }"#, top: #""workers": 4"#))
+      let served = try (0..<20).map { _ in try isServed(from: "127.0.0.7") }
+      #expect(served == Array(repeating: true, count: 5) + Array(repeating: false, count: 15))
+      try balancer.log.waitForLine(containing: "listener web", "perClient.rate", "127.0.0.7")
+      #expect(try isServed(from: "127.0.0.8"))
+    }
+
+    /// A rate comes back with time.
+    @Test func aRateIsRefilled() throws {
+      let backend = try site.backend("a")
+      _ = try site.balancer(site.configuration([backend.json], listener: #""perClient": { "rate": "2/s" }"#))
+      #expect(try isServed(from: "127.0.0.7"))
+      #expect(try isServed(from: "127.0.0.7"))
+      try waitUntil("another one is served") { try isServed(from: "127.0.0.7") }
+    }
+
+    @Test func aSessionHasALongestLife() throws {
+      let backend = try site.backend("a")
+      _ = try site.balancer(site.configuration([backend.json], listener: #""timeouts": { "session": "1s" }"#))
+      let (client, name) = try site.session()
+      #expect(name == "a")
+      let start = ContinuousClock.now
+      // It is as busy as can be.
+      var end: Error?
+      while end == nil, ContinuousClock.now - start < patience {
+        do {
+          try client.send("x")
+          if try client.receive(1).isEmpty { break }
+        } catch { end = error }
+      }
+      let life = ContinuousClock.now - start
+      #expect(life > .milliseconds(700) && life < patience, "\(life)")
+      try backend.waitForConnections(0)
+    }
+
+    @Test func theBackendSeesTheSourceThatIsAskedFor() throws {
+      let backend = try site.backend("", { connection in try connection.send(connection.peerName + "\n") })
+      _ = try site.balancer(
+        site.configuration([backend.json], pool: #""health": "off", "source": "127.0.0.2""#, top: #""workers": 2"#))
+      for _ in 0..<4 { #expect(try site.visit() == "127.0.0.2") }
+    }
+
+    @Test func theKernelLooksAfterTheClients() throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(
+        site.configuration(
+          [backend.json], listener: #""tcpKeepAlive": "40s""#))
+      let (client, name) = try site.session()
+      #expect(name == "a")
+      /// The timers of the balancer's sockets to or from a port, as ss(8) tells them.
+      func timers(_ filter: String) throws -> String {
+        let result = try ChildProcess.run([
+          "/bin/bash", "-c", "ss -tnpoH state established '\(filter)' | grep pid=\(balancer.process.pid),",
+        ])
+        return result.output
+      }
+      // Without ss there is nobody to ask.
+      guard FileManager.default.fileExists(atPath: "/usr/bin/ss") else { return }
+      let front = try timers("sport = :\(try #require(site.front.port))")
+      #expect(front.contains("timer:(keepalive,3") || front.contains("timer:(keepalive,40"), "\(front)")
+      withExtendedLifetime(client) {}
+    }
+
+    @Test func sessionsOfARemovedBackendAreClosedWhereItIsAsked() throws {
+      let (a, b) = (try site.backend("a"), try site.backend("b"))
+      let pool = #""health": "off", "onRemove": "close""#
+      let balancer = try site.balancer(site.configuration([a.json, b.json], pool: pool))
+      var sessions = try (0..<4).map { _ in try site.session() }
+      #expect(sessions.count { $0.backend == "a" } == 2)
+      try balancer.reload(site.configuration([b.json], pool: pool))
+      for session in sessions where session.backend == "a" { _ = try session.socket.waitForEnd() }
+      try a.waitForConnections(0)
+      sessions.removeAll { $0.backend == "a" }
+      for session in sessions {
+        try session.socket.send("still here\n")
+        #expect(try session.socket.receiveLine() == "still here")
+      }
+    }
+
+    /// What the machine lacks is said at the start, and connections go on without it.
+    @Test func whatTheKernelLacksIsWarnedOf() throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(
+        site.configuration([backend.json], listener: #""fastOpen": true, "mptcp": true"#))
+      let flags = try String(contentsOfFile: "/proc/sys/net/ipv4/tcp_fastopen", encoding: .utf8)
+      let offersFastOpen = (Int(flags.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) & 2 != 0
+      let multipath = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 262)
+      defer { if multipath >= 0 { close(multipath) } }
+      #expect(balancer.log.all.contains { $0.contains("listeners.web.fastOpen") } == !offersFastOpen)
+      #expect(balancer.log.all.contains { $0.contains("listeners.web.mptcp") } == (multipath < 0))
+      #expect(try site.visit() == "a")
+    }
+
+    @Test func aRangeOfPortsIsServed() throws {
+      let backend = try site.backend("a")
+      var first = UInt16(0)
+      // Three in a row that are free.
+      while true {
+        let port = try FreePort.take()
+        if try FreePort.take() == port + 1, try FreePort.take() == port + 2 {
+          first = port
+          break
+        }
+      }
+      let balancer = try site.balancer(
+        """
+        { "listeners": { "web": { "listen": "127.0.0.1:\(first)-\(first + 2)", "pool": "web", "mptcp": true } },
+          "pools": { "web": { "backends": [\(backend.json)], "health": "off", "mptcp": true, "fastOpen": true } } }
+        """)
+      for port in first...first + 2 {
+        #expect(try Socket(connectingTo: .ipv4(port)).receiveLine() == "a")
+      }
+      #expect(balancer.log.all.count { $0.contains("listener web on 127.0.0.1:") } == 3)
+    }
+  }
+}
+
+extension Socket {
+  /// Connects from a local IPv4 address.
+  convenience init(connectingTo address: Address, from local: String, within limit: Duration = patience) throws {
+    let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw SystemFailure("socket") }
+    self.init(descriptor)
+    var own = sockaddr_in()
+    own.sin_family = sa_family_t(AF_INET)
+    guard inet_pton(AF_INET, local, &own.sin_addr) == 1 else { throw Failure("\(local) is no IPv4 address") }
+    let isBound = withUnsafePointer(to: own) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    guard isBound else { throw SystemFailure("bind to \(local)") }
+    try connect(to: address, within: limit)
+  }
+
+  /// The other end's IPv4 address.
+  var peerName: String {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isKnown = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) == 0 }
+    }
+    var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
+    guard isKnown, inet_ntop(AF_INET, &address.sin_addr, &text, socklen_t(text.count)) != nil else { return "nobody" }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+extension Address {
+  /// Nil for a unix socket.
+  var port: UInt16? {
+    switch self {
+    case .ipv4(let port), .ipv6(let port): port
+    case .unix: nil
+    }
+  }
+}
