@@ -14,6 +14,7 @@ let package = Package(
   targets: [
     // 0: C wrappers without logic.
     .target(name: "CLinux"),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev", "pkg-config"])]),
 
     // 1: pure: no descriptor, no clock, no random source.
     .target(name: "Base"),
@@ -24,8 +25,9 @@ let package = Package(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
 
-    // 2: the kernel.
+    // 2: the kernel, and OpenSSL.
     .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
+    .target(name: "TLS", dependencies: ["Base", "COpenSSL"]),
 
     // 3: what the program does.
     .target(
@@ -53,6 +55,7 @@ let package = Package(
       name: "TelemetryTests",
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
+    .testTarget(name: "TLSTests", dependencies: ["TLS", "Base", "COpenSSL"]),
     .testTarget(name: "TCPProxyTests", dependencies: ["TCPProxy", "Balancing", "Reactor", "Base"]),
     .testTarget(
       name: "HealthTests",

@@ -1,0 +1,44 @@
+import COpenSSL
+
+/// What a handshake has settled.
+public struct TLSSession: Equatable, Sendable {
+  public let version: TLSVersion
+  /// In the words of the standard, such as `TLS_AES_128_GCM_SHA256`.
+  public let cipher: String
+  /// The ALPN protocol; nil where none was agreed upon.
+  public let alpn: String?
+  /// The name that the client asked for.
+  public let serverName: HostName?
+  /// No certificates were exchanged: an earlier session goes on.
+  public let isResumed: Bool
+  /// The other side's certificate; of a resumed session, the one that was shown when it began.
+  public let certificate: CertificateFacts?
+}
+
+extension TLSEngine {
+  /// nil until the handshake is done.
+  public var session: TLSSession? {
+    guard isOpen, let version = TLSVersion(number: SSL_version(ssl)) else { return nil }
+    return TLSSession(
+      version: version, cipher: cipher, alpn: alpn, serverName: serverName, isResumed: SSL_session_reused(ssl) == 1,
+      certificate: SSL_get0_peer_certificate(ssl).map(CertificateFacts.init))
+  }
+
+  /// The ALPN protocol; nil where none was agreed upon.
+  public var alpn: String? {
+    var name: UnsafePointer<UInt8>?
+    var count: UInt32 = 0
+    SSL_get0_alpn_selected(ssl, &name, &count)
+    return name.map { String(decoding: UnsafeBufferPointer(start: $0, count: Int(count)), as: UTF8.self) }
+  }
+
+  private var cipher: String {
+    guard let cipher = SSL_get_current_cipher(ssl), let name = SSL_CIPHER_standard_name(cipher) else { return "" }
+    return String(cString: name)
+  }
+
+  /// The name that the client asked for.
+  public var serverName: HostName? {
+    SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).flatMap { HostName(String(cString: $0)) }
+  }
+}
