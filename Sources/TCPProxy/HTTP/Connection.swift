@@ -1,0 +1,171 @@
+import Base
+import Reactor
+
+/// One connection as HTTP uses it, to a client or to a backend. At rest it owns no memory but this.
+struct Connection: ~Copyable {
+  var socket: Descriptor
+  /// Read, and not used yet: the beginning of a head, or what came behind a message.
+  var unread = HeldBytes()
+  /// Written, and not taken by the socket yet. While it holds bytes, whoever feeds it is not read.
+  var unsent = HeldBytes()
+  /// What is unread has not been looked at as it is.
+  var hasNews = false
+  /// An edge has come that no read has answered: the socket may have bytes.
+  var isReadable = false
+  /// The peer has announced its end: what is in the socket is all that will come.
+  var isFinished = false
+  /// A read that comes back short may not have emptied the socket.
+  var isThorough = false
+
+  init(_ socket: consuming Descriptor) { self.socket = socket }
+
+  @inline(__always)
+  mutating func notice(_ readiness: Readiness) {
+    if readiness.contains(.peerFinished) { isFinished = true }
+    if !readiness.isDisjoint(with: [.error, .urgent]) { isThorough = true }
+    if !readiness.isDisjoint(with: [.readable, .peerFinished, .hungUp, .error]) { isReadable = true }
+  }
+
+  /// The peer has ended and everything it sent is read.
+  var isExhausted: Bool { isFinished && !isReadable }
+}
+
+enum Reception {
+  /// What is unread and what has come, at `HTTPBuffers.input`.
+  case bytes(Int)
+  case blocked
+  case ended
+  case failed(SystemError)
+}
+
+enum Delivery {
+  /// The socket has taken all of it.
+  case sent
+  /// The socket is full: the rest is in `unsent`.
+  case held
+  case failed
+}
+
+/// Where a worker reads and writes HTTP, for all connections in turn. The system gives the memory with the first use.
+struct HTTPBuffers: ~Copyable {
+  /// Before what is read, for a head that is written anew: most are not longer than what they replace and this.
+  static let headroom = 16 << 10
+  static let readSize = Int(Flow.largestReadSize)
+  /// Behind what is read, for the end of a body.
+  static let tailroom = 64
+
+  private let memory: UnsafeMutableRawPointer
+  /// Where heads are written.
+  private(set) var head: UnsafeMutableRawBufferPointer
+  var blocks = BlockPool()
+
+  init() {
+    memory = .allocate(
+      byteCount: Self.headroom + Self.readSize + HTTPService.mostHeader + Self.tailroom, alignment: 4096)
+    head = .allocate(byteCount: 64 << 10, alignment: 4096)
+  }
+
+  deinit {
+    memory.deallocate()
+    head.deallocate()
+  }
+
+  @inline(__always)
+  var input: UnsafeMutableRawPointer { memory + Self.headroom }
+
+  @inline(__always)
+  func received(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: input, count: count)
+  }
+
+  /// Makes room for a head that does not fit.
+  mutating func growHead(to count: Int) {
+    guard count > head.count else { return }
+    head.deallocate()
+    head = .allocate(byteCount: max(count, head.count * 2), alignment: 4096)
+  }
+
+  /// Reads what has come, behind what is unread; that is then no longer in the connection.
+  /// - Parameter atMost: bytes that one read takes.
+  mutating func receive(_ connection: UnsafeMutablePointer<Connection>, atMost: Int = Self.readSize) -> Reception {
+    var kept = 0
+    if !connection.pointee.unread.isEmpty {
+      kept = connection.pointee.unread.count
+      input.copyMemory(
+        from: UnsafeRawPointer(connection.pointee.unread.bytes.baseAddress.unsafelyUnwrapped), byteCount: kept)
+      if connection.pointee.hasNews {
+        connection.pointee.hasNews = false
+        connection.pointee.unread.free(into: &blocks)
+        return .bytes(kept)
+      }
+    }
+    guard connection.pointee.isReadable else { return .blocked }
+    switch SocketIO.receive(connection.pointee.socket.number, into: input + kept, count: atMost) {
+    case .bytes(let count):
+      // A short read has emptied the socket, so the next edge will tell of more; but not of an end that came with it.
+      if count < atMost, !connection.pointee.isThorough, !connection.pointee.isFinished {
+        connection.pointee.isReadable = false
+      }
+      if kept > 0 { connection.pointee.unread.free(into: &blocks) }
+      return .bytes(kept + count)
+    case .blocked:
+      connection.pointee.isReadable = false
+      return .blocked
+    case .ended:
+      connection.pointee.isReadable = false
+      connection.pointee.isFinished = true
+      return .ended
+    case .failed(let error):
+      connection.pointee.isReadable = false
+      return .failed(error)
+    }
+  }
+
+  /// Keeps what could not be used yet.
+  mutating func keep(_ bytes: UnsafeRawBufferPointer, of connection: UnsafeMutablePointer<Connection>, isNews: Bool) {
+    if bytes.isEmpty { return }
+    connection.pointee.unread.append(bytes, from: &blocks)
+    connection.pointee.hasNews = isNews
+  }
+
+  /// Writes behind what is unsent.
+  /// - Parameter more: something follows at once, be it the end.
+  mutating func send(
+    _ bytes: UnsafeRawBufferPointer, to connection: UnsafeMutablePointer<Connection>, more: Bool = false
+  ) -> Delivery {
+    guard let base = bytes.baseAddress, !bytes.isEmpty else { return connection.pointee.unsent.isEmpty ? .sent : .held }
+    var sent = 0
+    if connection.pointee.unsent.isEmpty {
+      switch SocketIO.send(connection.pointee.socket.number, from: base, count: bytes.count, more: more) {
+      case .bytes(let count): sent = count
+      case .blocked, .ended: break
+      case .failed: return .failed
+      }
+      if sent == bytes.count { return .sent }
+    }
+    connection.pointee.unsent.append(UnsafeRawBufferPointer(rebasing: bytes[sent...]), from: &blocks)
+    return .held
+  }
+
+  /// Writes what is unsent.
+  mutating func flush(_ connection: UnsafeMutablePointer<Connection>) -> Delivery {
+    while !connection.pointee.unsent.isEmpty {
+      let rest = connection.pointee.unsent.bytes
+      switch SocketIO.send(
+        connection.pointee.socket.number, from: UnsafeRawPointer(rest.baseAddress.unsafelyUnwrapped),
+        count: rest.count, more: false)
+      {
+      case .bytes(let count): connection.pointee.unsent.removeFirst(count, into: &blocks)
+      case .blocked, .ended: return .held
+      case .failed: return .failed
+      }
+    }
+    return .sent
+  }
+
+  /// Gives back what a connection that is over holds.
+  mutating func forget(_ connection: UnsafeMutablePointer<Connection>) {
+    connection.pointee.unread.free(into: &blocks)
+    connection.pointee.unsent.free(into: &blocks)
+  }
+}
