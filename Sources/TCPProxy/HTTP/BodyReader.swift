@@ -30,8 +30,8 @@ struct BodyReader: BitwiseCopyable {
     var body: Range<Int>
     /// How much of the input is used; what is behind it is to be given again, with more.
     var used: Int
-    /// The body has ended with fields behind it, which are in the table.
-    var hasTrailers = false
+    /// Where the fields behind the body begin, if it has ended with some: they are in the table.
+    var trailers: Int?
     var fault: MessageFault?
   }
 
@@ -95,7 +95,7 @@ struct BodyReader: BitwiseCopyable {
       return Taken(body: body, used: start)
     case .end(let length):
       rest = .ended
-      return Taken(body: body, used: start + length, hasTrailers: true)
+      return Taken(body: body, used: start + length, trailers: start)
     case .fault(let fault): return Taken(body: body, used: start, fault: fault)
     }
   }

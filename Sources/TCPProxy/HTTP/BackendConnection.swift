@@ -1,0 +1,50 @@
+import Balancing
+import Base
+import HTTPCore
+import Reactor
+
+/// A connection to a backend that carries one exchange after another.
+struct BackendConnection: ~Copyable {
+  let backend: Backend
+  /// With whose settings it was made.
+  let destination: Destination
+  var connection: Connection
+  /// Whom it serves now; none while it is idle.
+  var exchange = Handle.none
+  var isConnecting = true
+  var progress = HeadProgress()
+  /// Exchanges that it has served to their end.
+  var served: UInt32 = 0
+  /// How much the next read asks for: see `Flow.adapt`.
+  var readSize = Flow.initialReadSize
+  /// Its neighbours while it is idle.
+  var newer = Handle.none
+  var older = Handle.none
+  /// When it became idle.
+  var idleSince = Instant.zero
+  var timer = Timer.none
+
+  init(backend: Backend, destination: Destination, server: consuming Descriptor) {
+    self.backend = backend
+    self.destination = destination
+    connection = Connection(server)
+    if case .unix = backend.address { connection.isThorough = true }
+  }
+
+  /// As `Flow.adapt`.
+  @inline(__always)
+  mutating func adapt(read: Int, wasTaken: Bool) {
+    if !wasTaken {
+      readSize = Flow.smallestReadSize
+    } else if read >= Int(readSize), readSize < Flow.largestReadSize {
+      readSize *= 2
+    }
+  }
+}
+
+/// The idle connections to one backend, the last used first: it is the one that its backend has had least time to close.
+struct IdleConnections {
+  var newest = Handle.none
+  var oldest = Handle.none
+  var count = 0
+}

@@ -1,0 +1,248 @@
+import Balancing
+import Base
+import HTTPCore
+import Logging
+import Reactor
+
+/// From a request to a connection that carries it: picking a backend, taking an idle connection or making one, trying
+/// another. What `Connector.swift` does for sessions, for one request at a time.
+extension Worker {
+  private static var retryWaitNanoseconds: UInt64 { 1_000_000_000 }
+  private static var retryPauseNanoseconds: UInt64 { 10_000_000 }
+  private static var descriptorRetryNanoseconds: UInt64 { 50_000_000 }
+
+  mutating func findBackend(_ handle: Handle) {
+    while let exchange = http.exchanges.pointer(to: handle),
+      let client = http.clients.pointer(to: exchange.pointee.client)
+    {
+      let destination = exchange.pointee.destination
+      if exchange.pointee.awaitsRetry {
+        guard destination.pool.beginRetry(percent: destination.retryBudget) else {
+          // The others are over soon: the client need not notice.
+          wait(handle, exchange, until: min(now.later(Self.retryPauseNanoseconds), exchange.pointee.waitEnd))
+          return
+        }
+        exchange.pointee.awaitsRetry = false
+        exchange.pointee.isRetrying = true
+      }
+      let avoided = exchange.pointee.failures == 0 ? [] : http.tried[handle] ?? []
+      let pick = destination.pick(
+        avoiding: avoided, client: client.pointee.address, serverName: nil, random: &random, now: now,
+        orWait: Waiter(session: handle, served: servedExchange))
+      switch pick {
+      case .backend(let backend, _):
+        if !attempt(backend, handle, exchange) { return }
+      case .wait:
+        wait(handle, exchange, until: exchange.pointee.waitEnd)
+        return
+      case .queued(let place):
+        http.queued[handle] = place
+        exchange.pointee.phase = .waiting
+        setDeadline(exchange.pointee.client, client, now.later(destination.queueNanoseconds))
+        return
+      case .none(let reason):
+        group.incidents.add(.noBackend, destination.pool.name, cause: "\(reason)")
+        fail(handle, exchange, 503)
+        return
+      }
+    }
+  }
+
+  private mutating func wait(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, until end: Instant) {
+    exchange.pointee.phase = .waiting
+    http.waiting.insert(handle)
+    if let client = http.clients.pointer(to: exchange.pointee.client) {
+      setDeadline(exchange.pointee.client, client, end)
+    }
+  }
+
+  /// A place in a pool's queue has come to the front.
+  mutating func grantedExchange(_ handle: Handle, _ pool: Pool, _ backend: Backend) {
+    guard let exchange = http.exchanges.pointer(to: handle), http.queued.removeValue(forKey: handle) != nil else {
+      pool.release(backend)
+      return
+    }
+    if attempt(backend, handle, exchange) { findBackend(handle) }
+  }
+
+  /// Takes an idle connection to the backend that the exchange counts on, or begins to make one.
+  /// - Returns: whether that failed at once, and another may be tried.
+  private mutating func attempt(
+    _ backend: Backend, _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>
+  ) -> Bool {
+    if !http.waiting.isEmpty { http.waiting.remove(handle) }
+    exchange.pointee.backend = backend
+    let destination = exchange.pointee.destination
+    if destination.pool.schedulerNeeds.contains(.answers) { exchange.pointee.sentAt = Clock.now }
+    if !exchange.pointee.needsFresh, let server = takeIdle(for: exchange, backend) {
+      exchange.pointee.isReused = true
+      assign(server, handle, exchange)
+      sendRequest(handle, exchange)
+      return false
+    }
+    exchange.pointee.isReused = false
+    let client = http.clients.pointer(to: exchange.pointee.client).flatMap { $0.pointee.address }
+    switch Connecting.to(backend.address, destination.options, client: client) {
+    case .connected(let socket):
+      if watch(socket, backend, handle, exchange) {
+        connected(handle, exchange)
+      }
+      return false
+    case .underway(let socket):
+      if watch(socket, backend, handle, exchange) {
+        exchange.pointee.phase = .connecting
+        if let client = http.clients.pointer(to: exchange.pointee.client) {
+          setDeadline(exchange.pointee.client, client, now.later(destination.connectNanoseconds))
+        }
+      }
+      return false
+    case .failed(let error):
+      if error.isExhaustion {
+        exchange.pointee.backend = nil
+        exchange.pointee.sentAt = .zero
+        destination.pool.release(backend)
+        descriptorsExhausted(error)
+        wait(handle, exchange, until: min(now.later(Self.descriptorRetryNanoseconds), exchange.pointee.waitEnd))
+        return false
+      }
+      return countFailure(handle, exchange, "\(error)")
+    }
+  }
+
+  /// An idle connection that may carry this exchange.
+  private mutating func takeIdle(for exchange: UnsafeMutablePointer<Exchange>, _ backend: Backend) -> Handle? {
+    // One that keeps its client's address is that client's alone.
+    guard exchange.pointee.destination.sharesConnections else { return nil }
+    while let handle = http.takeIdle(backend) {
+      guard let server = http.servers.pointer(to: handle) else { return nil }
+      // A reload may have changed how connections are made.
+      guard server.pointee.destination.sharesConnections(with: exchange.pointee.destination) else {
+        closeServer(handle)
+        continue
+      }
+      // The news of its end may be on the way. What may not be sent twice is worth a look.
+      if !exchange.pointee.head.method.isIdempotent || exchange.pointee.keptBody == nil,
+        SocketIO.peek(server.pointee.connection.socket.number, into: http.buffers.input, count: 1) != .blocked
+      {
+        closeServer(handle)
+        continue
+      }
+      timers.cancel(server.pointee.timer)
+      server.pointee.timer = .none
+      return handle
+    }
+    return nil
+  }
+
+  private func assign(_ server: Handle, _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    exchange.pointee.server = server
+    http.servers.pointer(to: server)?.pointee.exchange = handle
+  }
+
+  private mutating func watch(
+    _ socket: consuming Descriptor, _ backend: Backend, _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>
+  ) -> Bool {
+    let number = socket.number
+    let server = http.servers.insert(
+      BackendConnection(backend: backend, destination: exchange.pointee.destination, server: socket))
+    assign(server, handle, exchange)
+    do throws(SystemError) {
+      try poller.add(number, .everyEdge, token: Token(.httpServer, server).rawValue)
+      return true
+    } catch {
+      group.incidents.add(.failed, backend.pool, cause: "watching a backend failed: \(error)")
+      fail(handle, exchange, 503)
+      return false
+    }
+  }
+
+  /// The backend has answered the connect.
+  mutating func connected(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    guard let server = http.servers.pointer(to: exchange.pointee.server) else { return }
+    server.pointee.isConnecting = false
+    if let client = http.clients.pointer(to: exchange.pointee.client),
+      let writer = exchange.pointee.destination.sendProxy,
+      !sendProxyHeader(writer, client, server.pointee.connection.socket.number)
+    {
+      connectFailed(handle, exchange, "the PROXY header could not be sent")
+      return
+    }
+    sendRequest(handle, exchange)
+  }
+
+  private mutating func sendProxyHeader(
+    _ writer: ProxyHeaderWriter, _ client: UnsafeMutablePointer<HTTPClient>, _ socket: Int32
+  ) -> Bool {
+    let source = client.pointee.address.map { SocketAddress.ip($0, port: client.pointee.port) }
+    let destination = SocketIO.localAddress(of: client.pointee.connection.socket.number)
+    let room = http.buffers.head
+    let count = writer.write(
+      source: source ?? .unix(""), destination: destination ?? .unix(""), authority: nil, to: room)
+    guard let base = room.baseAddress else { return false }
+    return SocketIO.send(socket, from: base, count: count, more: true) == .bytes(count)
+  }
+
+  mutating func connectFailed(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String) {
+    closeServer(exchange.pointee.server)
+    if countFailure(handle, exchange, cause) { findBackend(handle) }
+  }
+
+  /// - Returns: whether another try is left; otherwise the request has been answered.
+  mutating func countFailure(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String
+  ) -> Bool {
+    let destination = exchange.pointee.destination
+    exchange.pointee.phase = .waiting
+    guard let backend = exchange.pointee.backend else { return false }
+    tellAnswer(exchange, failed: true)
+    exchange.pointee.endRetry()
+    exchange.pointee.backend = nil
+    backend.connectFailures.add(1, ordering: .relaxed)
+    if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
+    destination.pool.release(backend)
+    exchange.pointee.failures += 1
+    let failures = Int(exchange.pointee.failures)
+    http.tried[handle, default: []].append(backend)
+    if failures > destination.retries {
+      group.incidents.add(
+        .connectsFailed, destination.pool.name,
+        cause: "\(failures) of \(failures) tries failed, the last at \(backend.name): \(cause)")
+      fail(handle, exchange, 502)
+      return false
+    }
+    exchange.pointee.awaitsRetry = true
+    exchange.pointee.waitEnd = now.later(Self.retryWaitNanoseconds)
+    group.logger.debug("a request to \(backend) failed: \(cause); retry \(failures) of \(destination.retries)")
+    return true
+  }
+
+  /// Tells the pool how long its backend took until its response began, where the pool wants to know.
+  func tellAnswer(_ exchange: UnsafeMutablePointer<Exchange>, failed: Bool) {
+    let sentAt = exchange.pointee.sentAt
+    if sentAt == .zero { return }
+    let now = Clock.now
+    if let backend = exchange.pointee.backend {
+      exchange.pointee.destination.pool.answered(backend, after: now - sentAt, failed: failed, now: now)
+    }
+    exchange.pointee.sentAt = .zero
+  }
+
+  /// The pool has other eligible backends than before.
+  mutating func exchangesRetry(for pool: Pool) {
+    for handle in http.waiting.sorted(by: { $0.slot < $1.slot })
+    where http.exchanges.pointer(to: handle)?.pointee.destination.pool === pool {
+      findBackend(handle)
+    }
+  }
+
+  /// Closes the idle connections to backends that the pool does not use now.
+  mutating func closeIdle(of pool: Pool) {
+    for handle in http.servers.handles {
+      guard let server = http.servers.pointer(to: handle), server.pointee.exchange == .none,
+        server.pointee.destination.pool === pool, !pool.isUsable(server.pointee.backend)
+      else { continue }
+      http.removeIdle(handle)
+      closeServer(handle)
+    }
+  }
+}

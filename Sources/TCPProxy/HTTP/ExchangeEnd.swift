@@ -1,0 +1,284 @@
+import Balancing
+import Base
+import HTTPCore
+import Reactor
+
+/// How exchanges and connections end, and what becomes of those who are left.
+extension Worker {
+  /// The response is out as a whole.
+  mutating func finish(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    let clientHandle = exchange.pointee.client
+    guard let client = http.clients.pointer(to: clientHandle) else { return }
+    let keepsClient = exchange.pointee.keepsClient
+    let rest = exchange.pointee.requestBody
+    endExchange(handle)
+    client.pointee.thrownAway = 0
+    if !keepsClient {
+      finishClient(clientHandle, client)
+    } else if !rest.hasEnded {
+      client.pointee.drained = rest
+      client.pointee.phase = .draining
+      setDeadline(clientHandle, client, now.later(client.pointee.http.bodyNanoseconds))
+      unfinished.append(Token(.httpClient, clientHandle))
+    } else {
+      becomeIdle(clientHandle, client)
+      // What came behind the request, or meanwhile, has no edge of its own.
+      if client.pointee.connection.hasNews || client.pointee.connection.isReadable {
+        unfinished.append(Token(.httpClient, clientHandle))
+      }
+    }
+  }
+
+  mutating func becomeIdle(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    if isDraining {
+      finishClient(handle, client)
+      return
+    }
+    client.pointee.phase = .idle
+    setDeadline(handle, client, now.later(client.pointee.http.keepAliveNanoseconds))
+  }
+
+  /// Takes an exchange off everything that knows it. Its client lives on.
+  private mutating func endExchange(_ handle: Handle) {
+    guard var exchange = http.exchanges.remove(handle) else { return }
+    exchange.endRetry()
+    if exchange.failures > 0 { http.tried[handle] = nil }
+    if exchange.phase == .waiting {
+      http.waiting.remove(handle)
+      if let place = http.queued.removeValue(forKey: handle) { exchange.destination.pool.leave(place) }
+    }
+    if let client = http.clients.pointer(to: exchange.client) { client.pointee.exchange = .none }
+    exchange.request.free(into: &http.buffers.blocks)
+    if exchange.server != .none {
+      let isReusable =
+        exchange.keepsServer && exchange.status != 0 && exchange.responseBody.hasEnded && exchange.requestBody.hasEnded
+        && exchange.isSent
+      releaseServer(exchange.server, isReusable: isReusable)
+    }
+    if let backend = exchange.backend {
+      if exchange.status != 0 { backend.sessionsTotal.add(1, ordering: .relaxed) }
+      backend.bytesToBackend.add(exchange.bytesToBackend, ordering: .relaxed)
+      backend.bytesToClient.add(exchange.bytesToClient, ordering: .relaxed)
+      exchange.destination.pool.release(backend)
+    }
+  }
+
+  /// The request gets no response from a backend: an error is said instead, if nothing else was.
+  mutating func fail(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ status: UInt16) {
+    let clientHandle = exchange.pointee.client
+    guard let client = http.clients.pointer(to: clientHandle) else { return }
+    if exchange.pointee.status != 0 {
+      cutResponse(handle, exchange)
+      return
+    }
+    let head = exchange.pointee.head
+    let hasRest = !exchange.pointee.requestBody.hasEnded
+    let closes = !exchange.pointee.keepsClient || hasRest
+    exchange.pointee.keepsServer = false
+    endExchange(handle)
+    answer(clientHandle, client, status, version: head.version, method: head.method, closes: closes)
+  }
+
+  // MARK: Connections to backends
+
+  private mutating func releaseServer(_ handle: Handle, isReusable: Bool) {
+    guard let server = http.servers.pointer(to: handle) else { return }
+    server.pointee.exchange = .none
+    server.pointee.served &+= 1
+    let settings = server.pointee.destination.http
+    let isWorn = settings.requests.map { server.pointee.served >= $0 } ?? false
+    guard isReusable, !isWorn, !isDraining, settings.idle > 0, server.pointee.destination.sharesConnections,
+      server.pointee.connection.unread.isEmpty, server.pointee.connection.unsent.isEmpty,
+      !server.pointee.connection.isReadable, !server.pointee.connection.isFinished
+    else {
+      closeServer(handle)
+      return
+    }
+    server.pointee.idleSince = now
+    server.pointee.connection.hasNews = false
+    server.pointee.progress = HeadProgress()
+    http.addIdle(handle)
+    server.pointee.timer = timers.schedule(Token(.httpServer, handle), at: now + settings.ttl)
+    if let list = http.idle[ObjectIdentifier(server.pointee.backend)], list.count > settings.idle {
+      let oldest = list.oldest
+      http.removeIdle(oldest)
+      closeServer(oldest)
+    }
+  }
+
+  /// Closes a connection that is in no list of idle ones.
+  mutating func closeServer(_ handle: Handle) {
+    guard let server = http.servers.pointer(to: handle) else { return }
+    timers.cancel(server.pointee.timer)
+    if let exchange = http.exchanges.pointer(to: server.pointee.exchange) { exchange.pointee.server = .none }
+    http.buffers.forget(&server.pointee.connection)
+    _ = http.servers.remove(handle)
+  }
+
+  /// An idle connection has been kept long enough.
+  mutating func httpServerTimer(_ handle: Handle) {
+    guard let server = http.servers.pointer(to: handle) else { return }
+    server.pointee.timer = .none
+    guard server.pointee.exchange == .none else { return }
+    http.removeIdle(handle)
+    closeServer(handle)
+  }
+
+  // MARK: Clients
+
+  /// All has been said to a client: it is closed when it has taken that.
+  mutating func finishClient(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    client.pointee.phase = .closing
+    if client.pointee.connection.unsent.isEmpty {
+      closeClient(handle, client)
+    } else {
+      setDeadline(handle, client, now.later(client.pointee.http.bodyNanoseconds))
+    }
+  }
+
+  mutating func closeClient(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    let isQuiet =
+      client.pointee.connection.unread.isEmpty && !client.pointee.connection.isReadable
+      && client.pointee.drained.hasEnded
+    if isQuiet || client.pointee.connection.isExhausted {
+      endClient(handle, reset: false)
+      return
+    }
+    SocketIO.finish(client.pointee.connection.socket.number)
+    client.pointee.phase = .lingering
+    client.pointee.connection.unread.free(into: &http.buffers.blocks)
+    client.pointee.connection.hasNews = false
+    client.pointee.connection.isReadable = true
+    client.pointee.thrownAway = 0
+    setDeadline(handle, client, now.later(HTTPClient.lingerNanoseconds))
+    unfinished.append(Token(.httpClient, handle))
+  }
+
+  /// Ends a client's connection and what is served on it.
+  mutating func endClient(_ handle: Handle, reset: Bool) {
+    guard let client = http.clients.pointer(to: handle) else { return }
+    if client.pointee.exchange != .none {
+      if let exchange = http.exchanges.pointer(to: client.pointee.exchange) { exchange.pointee.keepsServer = false }
+      endExchange(client.pointee.exchange)
+    }
+    if reset { SocketIO.resetOnClose(client.pointee.connection.socket.number) }
+    timers.cancel(client.pointee.timer)
+    http.buffers.forget(&client.pointee.connection)
+    guard let ended = http.clients.remove(handle) else { return }
+    let service = ended.service
+    if let ticket = ended.ticket { service.clients?.release(ticket) }
+    // The descriptor is closed here, before the place is given to somebody who needs it.
+    _ = consume ended
+    group.ended(on: index)
+    group.leave(service)
+    tellDrained()
+  }
+
+  /// Ends all exchanges of a backend that is not to serve them any longer.
+  mutating func endExchanges(of backend: Backend) {
+    for handle in http.servers.handles {
+      guard let server = http.servers.pointer(to: handle), server.pointee.backend === backend else { continue }
+      let exchangeHandle = server.pointee.exchange
+      if let exchange = http.exchanges.pointer(to: exchangeHandle) {
+        if exchange.pointee.status == 0 {
+          exchange.pointee.isReused = false
+          backendFailed(exchangeHandle, exchange, "the backend went down")
+        } else {
+          cutResponse(exchangeHandle, exchange)
+        }
+      } else {
+        http.removeIdle(handle)
+        closeServer(handle)
+      }
+    }
+  }
+
+  /// No new requests: who is between two of them is closed, who has one is told with its response.
+  mutating func drainHTTP() {
+    for handle in http.clients.handles {
+      guard let client = http.clients.pointer(to: handle), client.pointee.phase == .idle else { continue }
+      finishClient(handle, client)
+    }
+  }
+
+  // MARK: Time
+
+  /// Sets when patience with a client ends. Most of the time that is later than before, which costs nothing: the timer
+  /// catches up when it fires.
+  @inline(__always)
+  mutating func setDeadline(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ deadline: Instant) {
+    client.pointee.deadline = deadline
+    if client.pointee.timer != .none, client.pointee.timerEnd <= deadline { return }
+    timers.cancel(client.pointee.timer)
+    client.pointee.timer = .none
+    client.pointee.timerEnd = deadline
+    if deadline.nanoseconds != .max {
+      client.pointee.timer = timers.schedule(Token(.httpClient, handle), at: deadline)
+    }
+  }
+
+  mutating func httpClientTimer(_ handle: Handle) {
+    guard let client = http.clients.pointer(to: handle) else { return }
+    client.pointee.timer = .none
+    let deadline = client.pointee.deadline
+    if deadline > now {
+      setDeadline(handle, client, deadline)
+      return
+    }
+    switch client.pointee.phase {
+    case .idle:
+      endClient(handle, reset: false)
+    case .head:
+      group.incidents.add(
+        .badRequest, client.pointee.service.listener,
+        cause: "no whole request head within timeouts.request, from \(client.pointee.name)")
+      answer(handle, client, 408, closes: true)
+    case .exchange: exchangeTimer(client)
+    case .draining: finishClient(handle, client)
+    case .closing, .lingering: endClient(handle, reset: client.pointee.phase == .closing)
+    }
+  }
+
+  private mutating func exchangeTimer(_ client: UnsafeMutablePointer<HTTPClient>) {
+    let handle = client.pointee.exchange
+    guard let exchange = http.exchanges.pointer(to: handle) else { return }
+    switch exchange.pointee.phase {
+    case .waiting: waitingExchangeTimer(handle, exchange)
+    case .connecting: connectFailed(handle, exchange, "no answer within timeouts.connect")
+    case .answering:
+      if exchange.pointee.status != 0 {
+        group.incidents.add(
+          .badResponse, exchange.pointee.destination.pool.name,
+          cause: "a response stood still for timeouts.server")
+        cutResponse(handle, exchange)
+      } else if exchange.pointee.isSent {
+        group.incidents.add(
+          .badResponse, exchange.pointee.destination.pool.name,
+          cause: "no response within timeouts.response, from \(exchange.pointee.backend?.name ?? "")")
+        exchange.pointee.keepsServer = false
+        responseFailed(handle, exchange, 504)
+      } else {
+        // Its body does not come, or the backend does not take it.
+        let isClients = http.servers.pointer(to: exchange.pointee.server)?.pointee.connection.unsent.isEmpty ?? true
+        fail(handle, exchange, isClients ? 408 : 504)
+      }
+    }
+  }
+
+  private mutating func waitingExchangeTimer(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    let pool = exchange.pointee.destination.pool.name
+    if http.queued[handle] != nil {
+      group.incidents.add(.noBackend, pool, cause: "all backends stayed full for timeouts.queue")
+      fail(handle, exchange, 503)
+    } else if now < exchange.pointee.waitEnd {
+      http.waiting.remove(handle)
+      findBackend(handle)
+    } else if exchange.pointee.awaitsRetry {
+      group.incidents.add(.retryRefused, pool, cause: "\(exchange.pointee.failures) of its tries failed")
+      fail(handle, exchange, 502)
+    } else {
+      group.incidents.add(.noBackend, pool, cause: "no backend could be used within the time to wait for one")
+      fail(handle, exchange, 503)
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import Base
+import HTTPCore
+
+/// How a listener speaks HTTP with its clients: immutable, a part of its `Service`.
+public final class HTTPService: Sendable {
+  public struct Settings: Sendable {
+    public var limits = HeadLimits()
+    /// The longest body of a request, in bytes.
+    public var maxBody = UInt64(Int64.max)
+    public var forwarded: Forwarding.Style = .xForwarded
+    /// What becomes of the field Server.
+    public var server = ServerField.keep
+    /// How long a client has for a request's head, from its first byte on.
+    public var request: Duration = .seconds(10)
+    /// How long a client may be silent between two requests.
+    public var keepAlive: Duration = .seconds(60)
+    /// How long a client may be silent within a body.
+    public var body: Duration = .seconds(60)
+
+    public init() {}
+  }
+
+  public enum ServerField: Sendable {
+    case keep
+    case remove
+    case text([UInt8])
+  }
+
+  /// The largest head that a configuration may allow, in bytes.
+  public static let mostHeader = 1 << 20
+  /// Heads of responses may be larger than those of requests: they are believed more, and bounded all the same.
+  static let responseLimits = HeadLimits(bytes: 256 << 10, fields: 1000)
+
+  let limits: HeadLimits
+  let maxBody: UInt64
+  let forwarded: Forwarding.Style
+  let server: ServerField
+  let requestNanoseconds: UInt64
+  let keepAliveNanoseconds: UInt64
+  let bodyNanoseconds: UInt64
+
+  public init(_ settings: Settings = Settings()) {
+    limits = settings.limits
+    maxBody = settings.maxBody
+    forwarded = settings.forwarded
+    server = settings.server
+    requestNanoseconds = Optional(settings.request).wholeNanoseconds
+    keepAliveNanoseconds = Optional(settings.keepAlive).wholeNanoseconds
+    bodyNanoseconds = Optional(settings.body).wholeNanoseconds
+  }
+}
+
+/// How exchanges reach the backends of a pool: immutable, a part of its `Destination`.
+public struct HTTPDestination: Sendable {
+  /// How long a backend may take until its response begins.
+  public var response: Duration = .seconds(60)
+  /// How long a switched connection may be silent.
+  public var tunnel: Duration = .seconds(3600)
+  /// Idle connections kept for each backend and worker.
+  public var idle = 32
+  /// How long one is kept.
+  public var ttl: Duration = .seconds(60)
+  /// Requests on one connection; nil is no limit.
+  public var requests: Int?
+
+  public init() {}
+}

@@ -1,0 +1,79 @@
+import Balancing
+import Base
+import HTTPCore
+import Reactor
+
+/// What a worker needs for HTTP: clients, exchanges and connections to backends.
+struct HTTPWork: ~Copyable {
+  var clients = Slab<HTTPClient>()
+  var exchanges = Slab<Exchange>()
+  var servers = Slab<BackendConnection>()
+  var buffers = HTTPBuffers()
+  var idle: [ObjectIdentifier: IdleConnections] = [:]
+  /// Of the request that was parsed last, or of trailers.
+  var requestFields = FieldTable()
+  var responseFields = FieldTable()
+  /// Whose fields `requestFields` holds.
+  var parsed = Handle.none
+  /// The backends that exchanges have tried in vain.
+  var tried: [Handle: [Backend]] = [:]
+  /// Exchanges without a backend.
+  var waiting: Set<Handle> = []
+  /// Exchanges that wait in the queue of their pool, and their places there.
+  var queued: [Handle: Handle] = [:]
+  private let dateText = UnsafeMutableRawBufferPointer.allocate(byteCount: HTTPDate.length, alignment: 1)
+  private var dateSecond: Int64 = -1
+  /// When the date was looked at last.
+  private var dateRead = Instant.zero
+
+  deinit { dateText.deallocate() }
+
+  /// The date for responses; the clock is asked once in a quarter of a second.
+  mutating func date(_ now: Instant) -> UnsafeRawBufferPointer {
+    if dateSecond < 0 || now.nanoseconds &- dateRead.nanoseconds > 250_000_000 {
+      dateRead = now
+      let second = Clock.wallNanoseconds / 1_000_000_000
+      if second != dateSecond {
+        dateSecond = second
+        HTTPDate.write(secondsSinceEpoch: second, into: dateText)
+      }
+    }
+    return UnsafeRawBufferPointer(dateText)
+  }
+
+  // MARK: Idle connections
+
+  /// Takes the most recently used idle connection to a backend.
+  mutating func takeIdle(_ backend: Backend) -> Handle? {
+    guard let list = idle[ObjectIdentifier(backend)], list.newest != .none else { return nil }
+    let handle = list.newest
+    removeIdle(handle)
+    return handle
+  }
+
+  mutating func removeIdle(_ handle: Handle) {
+    guard let server = servers.pointer(to: handle) else { return }
+    let key = ObjectIdentifier(server.pointee.backend)
+    guard var list = idle[key] else { return }
+    let newer = server.pointee.newer
+    let older = server.pointee.older
+    if let neighbour = servers.pointer(to: newer) { neighbour.pointee.older = older } else { list.newest = older }
+    if let neighbour = servers.pointer(to: older) { neighbour.pointee.newer = newer } else { list.oldest = newer }
+    server.pointee.newer = .none
+    server.pointee.older = .none
+    list.count -= 1
+    // Kept while it is empty: whoever has had one will soon have another.
+    idle[key] = list
+  }
+
+  mutating func addIdle(_ handle: Handle) {
+    guard let server = servers.pointer(to: handle) else { return }
+    let key = ObjectIdentifier(server.pointee.backend)
+    var list = idle[key] ?? IdleConnections()
+    server.pointee.older = list.newest
+    if let neighbour = servers.pointer(to: list.newest) { neighbour.pointee.newer = handle } else { list.oldest = handle }
+    list.newest = handle
+    list.count += 1
+    idle[key] = list
+  }
+}

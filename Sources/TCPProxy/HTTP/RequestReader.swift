@@ -1,0 +1,313 @@
+import Base
+import HTTPCore
+import Reactor
+
+/// The clients' side: reading requests, one after the other.
+extension Worker {
+  /// What one read of a head asks for: nearly all heads, and no more of a body than is sent along with one.
+  private static var headReadSize: Int { 16 << 10 }
+
+  /// Takes charge of a client that speaks HTTP.
+  /// - Parameter watched: the socket is in the poller already, under another name.
+  mutating func beginHTTP(_ client: consuming HTTPClient, watched: Bool) {
+    let socket = client.connection.socket.number
+    let listener = client.service.listener
+    let handle = http.clients.insert(client)
+    do throws(SystemError) {
+      let token = Token(.httpClient, handle).rawValue
+      if watched { try poller.modify(socket, .everyEdge, token: token) } else { try poller.add(socket, .everyEdge, token: token) }
+    } catch {
+      group.incidents.add(.failed, listener, cause: "watching a client failed: \(error)")
+      endClient(handle, reset: true)
+      return
+    }
+    guard let client = http.clients.pointer(to: handle) else { return }
+    // Whoever connects has something to ask: it has as long for that as for a head.
+    setDeadline(handle, client, now.later(client.pointee.http.requestNanoseconds))
+  }
+
+  mutating func httpClientEvent(_ handle: Handle, _ readiness: Readiness) {
+    guard let client = http.clients.pointer(to: handle) else { return }
+    client.pointee.connection.notice(readiness)
+    if !readiness.isDisjoint(with: [.error, .hungUp]) {
+      // Nobody is left to serve.
+      endClient(handle, reset: true)
+      return
+    }
+    if readiness.contains(.writable), !client.pointee.connection.unsent.isEmpty {
+      switch http.buffers.flush(&client.pointee.connection) {
+      case .held: break
+      case .failed:
+        endClient(handle, reset: true)
+        return
+      case .sent: clientTookAll(handle, client)
+      }
+    }
+    serveClient(handle)
+  }
+
+  /// What waited for the client is through: more may follow.
+  private mutating func clientTookAll(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    switch client.pointee.phase {
+    case .exchange:
+      if let exchange = http.exchanges.pointer(to: client.pointee.exchange) { pumpResponse(exchange.pointee.server) }
+    case .closing: closeClient(handle, client)
+    case .idle, .head, .draining, .lingering: break
+    }
+  }
+
+  /// Goes on with a client as far as it goes without waiting.
+  mutating func serveClient(_ handle: Handle) {
+    while let client = http.clients.pointer(to: handle) {
+      switch client.pointee.phase {
+      case .idle, .head:
+        // A client that asks on and on without reading the answers waits for itself.
+        guard client.pointee.connection.unsent.isEmpty else { return }
+        switch http.buffers.receive(&client.pointee.connection, atMost: Self.headReadSize) {
+        case .bytes(let count): takeHead(handle, client, count)
+        case .blocked: return
+        case .ended:
+          endClient(handle, reset: false)
+          return
+        case .failed:
+          endClient(handle, reset: true)
+          return
+        }
+      case .exchange:
+        pumpRequest(handle, client)
+        return
+      case .draining: if !drain(handle, client) { return }
+      case .lingering: if !linger(handle, client) { return }
+      case .closing: return
+      }
+    }
+  }
+
+  private mutating func takeHead(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ count: Int) {
+    let input = http.buffers.received(count)
+    let bytes = UnsafeRawBufferPointer(input)
+    http.parsed = .none
+    switch RequestHead.parse(
+      bytes, limits: client.pointee.http.limits, progress: &client.pointee.progress, into: &http.requestFields)
+    {
+    case .needMore:
+      http.buffers.keep(bytes, of: &client.pointee.connection, isNews: false)
+      if client.pointee.phase == .idle {
+        client.pointee.phase = .head
+        setDeadline(handle, client, now.later(client.pointee.http.requestNanoseconds))
+      }
+    case .fault(let fault):
+      client.pointee.service.counters.malformed.add(1, ordering: .relaxed)
+      group.incidents.add(
+        .badRequest, client.pointee.service.listener, cause: "\(fault), from \(client.pointee.name)")
+      answer(handle, client, fault.status, closes: true)
+    case .head(let head): beginExchange(handle, client, head, input)
+    }
+  }
+
+  /// A request has come.
+  private mutating func beginExchange(
+    _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead,
+    _ input: UnsafeMutableRawBufferPointer
+  ) {
+    let bytes = UnsafeRawBufferPointer(input)
+    client.pointee.requests &+= 1
+    client.pointee.phase = .exchange
+    var kept = head.length
+    var keptBody: Int?
+    if case .length(let length) = head.framing, length <= UInt64(Exchange.mostKept),
+      head.length + Int(length) <= min(bytes.count, Exchange.mostKept)
+    {
+      keptBody = Int(length)
+      kept += Int(length)
+    } else if head.framing == .none {
+      keptBody = 0
+    }
+    http.buffers.keep(
+      UnsafeRawBufferPointer(rebasing: bytes[kept...]), of: &client.pointee.connection, isNews: true)
+    if head.method == .connect || head.method == .trace {
+      refuse(handle, client, head, 405)
+      return
+    }
+    if head.framing.exceeds(client.pointee.http.maxBody) {
+      refuse(handle, client, head, 413)
+      return
+    }
+    guard let destination = client.pointee.service.destination else {
+      refuse(handle, client, head, 404)
+      return
+    }
+    var request = HeldBytes()
+    request.append(UnsafeRawBufferPointer(rebasing: bytes[..<kept]), from: &http.buffers.blocks)
+    var exchange = Exchange(
+      client: handle, head: head, request: request, destination: destination, maxBody: client.pointee.http.maxBody,
+      now: now)
+    exchange.keptBody = keptBody
+    if keptBody != nil { exchange.requestBody = BodyReader(.none) }
+    exchange.keepsClient = head.keepsAlive && !isDraining
+    let exchangeHandle = http.exchanges.insert(exchange)
+    client.pointee.exchange = exchangeHandle
+    http.parsed = exchangeHandle
+    findBackend(exchangeHandle)
+  }
+
+  /// Answers a request that is not passed on. Its body, if it has one, is left unread.
+  private mutating func refuse(
+    _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16
+  ) {
+    client.pointee.drained = BodyReader(head.framing)
+    answer(
+      handle, client, status, version: head.version, method: head.method,
+      closes: !head.keepsAlive || isDraining || !head.framing.isEmpty)
+  }
+
+  // MARK: Requests' bodies
+
+  /// Moves what has come of a request's body to the backend.
+  mutating func pumpRequest(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    guard let exchange = http.exchanges.pointer(to: client.pointee.exchange), exchange.pointee.phase == .answering,
+      !exchange.pointee.isSent, let server = http.servers.pointer(to: exchange.pointee.server)
+    else { return }
+    var reads = Self.readsPerTurn
+    while !exchange.pointee.requestBody.hasEnded {
+      guard server.pointee.connection.unsent.isEmpty else { return }
+      switch http.buffers.receive(&client.pointee.connection) {
+      case .bytes(let count):
+        setDeadline(handle, client, now.later(client.pointee.http.bodyNanoseconds))
+        let input = http.buffers.received(count)
+        let taken = exchange.pointee.requestBody.take(
+          input, from: 0, limits: client.pointee.http.limits, trailers: &http.requestFields)
+        http.parsed = .none
+        if let fault = taken.fault {
+          requestBodyFailed(client.pointee.exchange, exchange, fault)
+          return
+        }
+        let isLast = exchange.pointee.requestBody.hasEnded
+        // Behind the body: the next request, or the beginning of trailers.
+        http.buffers.keep(
+          UnsafeRawBufferPointer(rebasing: input[taken.used...]), of: &client.pointee.connection, isNews: isLast)
+        exchange.pointee.hasSpentBody = true
+        exchange.pointee.bytesToBackend &+= taken.body.count
+        let delivery = sendBody(
+          taken, input, &exchange.pointee.requestChunks, exchange.pointee.head.framing, isLast: isLast,
+          isRequest: true, to: &server.pointee.connection)
+        if delivery == .failed {
+          // It may have said why before it went.
+          requestRefused(client.pointee.exchange, exchange)
+          return
+        }
+        reads -= 1
+        if reads == 0, !exchange.pointee.requestBody.hasEnded {
+          unfinished.append(Token(.httpClient, handle))
+          return
+        }
+      case .blocked: return
+      case .ended, .failed:
+        // Half a request is nobody's.
+        endClient(handle, reset: true)
+        return
+      }
+    }
+    requestSent(client.pointee.exchange, exchange)
+  }
+
+  /// Sends a part of a body with what stands around it, put before it and behind it in the same memory: one write sends
+  /// all of it. What is behind the body in the input must be saved before.
+  mutating func sendBody(
+    _ taken: BodyReader.Taken, _ input: UnsafeMutableRawBufferPointer, _ chunks: inout ChunkedEncoder,
+    _ framing: BodyFraming, isLast: Bool, isRequest: Bool, prefix: Int = 0,
+    to connection: UnsafeMutablePointer<Connection>
+  ) -> Delivery {
+    let base = input.baseAddress.unsafelyUnwrapped
+    var start = base + taken.body.lowerBound
+    var count = taken.body.count
+    if framing == .chunked {
+      if count > 0 {
+        let room = UnsafeMutableRawBufferPointer(start: start - ChunkedEncoder.room, count: ChunkedEncoder.room)
+        let written = chunks.beginChunk(of: count, atEndOf: room)
+        start -= written
+        count += written
+      }
+      if isLast, taken.trailers == nil {
+        let behind = base + taken.body.upperBound
+        count += chunks.end(into: UnsafeMutableRawBufferPointer(start: behind, count: ChunkedEncoder.room))
+      }
+    }
+    if prefix > 0 {
+      start -= prefix
+      count += prefix
+      start.copyMemory(from: http.buffers.head.baseAddress.unsafelyUnwrapped, byteCount: prefix)
+    }
+    let delivery = http.buffers.send(
+      UnsafeRawBufferPointer(start: start, count: count), to: connection, more: taken.trailers != nil)
+    guard let trailers = taken.trailers, isLast, framing == .chunked, delivery != .failed else { return delivery }
+    return sendTrailers(&chunks, of: UnsafeRawBufferPointer(rebasing: input[trailers...]), isRequest, to: connection)
+  }
+  private mutating func sendTrailers(
+    _ chunks: inout ChunkedEncoder, of bytes: UnsafeRawBufferPointer, _ isRequest: Bool,
+    to connection: UnsafeMutablePointer<Connection>
+  ) -> Delivery {
+    let begun = chunks
+    while true {
+      chunks = begun
+      let room = http.buffers.head
+      let count = chunks.beginTrailers(into: room)
+      var writer = HeadWriter(UnsafeMutableRawBufferPointer(rebasing: room[count...]))
+      if isRequest {
+        writer.appendTrailers(http.requestFields, of: bytes)
+      } else {
+        writer.appendTrailers(http.responseFields, of: bytes)
+      }
+      switch writer.outcome {
+      case .written(let written):
+        return http.buffers.send(UnsafeRawBufferPointer(rebasing: room[..<(count + written)]), to: connection)
+      case .needsRoom(let needed): http.buffers.growHead(to: needed + count)
+      }
+    }
+  }
+
+  // MARK: What nobody wants
+
+  /// Throws away the rest of a request's body.
+  /// - Returns: whether there is more to do at once.
+  private mutating func drain(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
+    switch http.buffers.receive(&client.pointee.connection) {
+    case .bytes(let count):
+      let input = http.buffers.received(count)
+      let taken = client.pointee.drained.take(
+        input, from: 0, limits: client.pointee.http.limits, trailers: &http.requestFields)
+      http.parsed = .none
+      client.pointee.thrownAway += taken.used
+      if taken.fault != nil || client.pointee.thrownAway > HTTPClient.mostDrained {
+        finishClient(handle, client)
+        return true
+      }
+      let hasEnded = client.pointee.drained.hasEnded
+      http.buffers.keep(
+        UnsafeRawBufferPointer(rebasing: input[taken.used...]), of: &client.pointee.connection, isNews: hasEnded)
+      if hasEnded { becomeIdle(handle, client) }
+      return true
+    case .blocked: return false
+    case .ended, .failed:
+      endClient(handle, reset: false)
+      return false
+    }
+  }
+
+  /// Throws away whatever comes behind the last response.
+  private mutating func linger(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
+    switch http.buffers.receive(&client.pointee.connection) {
+    case .bytes(let count):
+      client.pointee.thrownAway += count
+      if client.pointee.thrownAway > HTTPClient.mostLingered {
+        endClient(handle, reset: false)
+        return false
+      }
+      return true
+    case .blocked: return false
+    case .ended, .failed:
+      endClient(handle, reset: false)
+      return false
+    }
+  }
+}

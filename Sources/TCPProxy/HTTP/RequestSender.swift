@@ -1,0 +1,123 @@
+import Balancing
+import Base
+import HTTPCore
+import Reactor
+
+/// Writing requests anew for backends.
+extension Worker {
+  /// Sends a request on the connection that the exchange has: its head, and what is there of its body in the same write.
+  mutating func sendRequest(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    guard let client = http.clients.pointer(to: exchange.pointee.client),
+      let server = http.servers.pointer(to: exchange.pointee.server)
+    else { return }
+    exchange.pointee.phase = .answering
+    exchange.pointee.isSent = false
+    exchange.pointee.requestChunks = ChunkedEncoder()
+    guard parse(handle, exchange, client) else {
+      fail(handle, exchange, 500)
+      return
+    }
+    var size = writeHead(exchange, client)
+    exchange.pointee.bytesToBackend &+= size
+    let head = exchange.pointee.head
+    if let kept = exchange.pointee.keptBody {
+      if kept > 0 {
+        http.buffers.growHead(to: size + kept, keeping: size)
+        let body = exchange.pointee.request.bytes[head.length..<head.length + kept]
+        UnsafeMutableRawBufferPointer(rebasing: http.buffers.head[size...])
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: body))
+        size += kept
+        exchange.pointee.bytesToBackend &+= kept
+      }
+      guard sendHead(size, more: false, to: server, handle, exchange) else { return }
+      requestSent(handle, exchange)
+      return
+    }
+    let more = client.pointee.connection.hasNews || client.pointee.connection.isReadable
+    guard sendHead(size, more: more && !head.expectsContinue, to: server, handle, exchange) else { return }
+    setDeadline(exchange.pointee.client, client, now.later(client.pointee.http.bodyNanoseconds))
+    pumpRequest(exchange.pointee.client, client)
+  }
+
+  private mutating func sendHead(
+    _ size: Int, more: Bool, to server: UnsafeMutablePointer<BackendConnection>, _ handle: Handle,
+    _ exchange: UnsafeMutablePointer<Exchange>
+  ) -> Bool {
+    let bytes = UnsafeRawBufferPointer(rebasing: http.buffers.head[..<size])
+    if http.buffers.send(bytes, to: &server.pointee.connection, more: more) == .failed {
+      backendFailed(handle, exchange, "the connection was closed before the request")
+      return false
+    }
+    return true
+  }
+
+  /// Makes sure that the table of fields is of this request.
+  private mutating func parse(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
+  ) -> Bool {
+    if http.parsed == handle { return true }
+    var progress = HeadProgress()
+    guard
+      case .head = RequestHead.parse(
+        UnsafeRawBufferPointer(exchange.pointee.request.bytes), limits: client.pointee.http.limits,
+        progress: &progress, into: &http.requestFields)
+    else { return false }
+    http.parsed = handle
+    return true
+  }
+
+  /// - Returns: its size, at the start of `HTTPBuffers.head`.
+  private mutating func writeHead(
+    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
+  ) -> Int {
+    while true {
+      var rewrite = RequestRewrite()
+      let port = client.pointee.localPort
+      rewrite.forwarding = Forwarding(
+        style: client.pointee.http.forwarded, trustsPeer: client.pointee.isTrusted, client: client.pointee.address,
+        scheme: .http, port: port)
+      switch RequestWriter.write(
+        exchange.pointee.head, http.requestFields, of: UnsafeRawBufferPointer(exchange.pointee.request.bytes),
+        rewrite: rewrite, into: http.buffers.head)
+      {
+      case .written(let size): return size
+      case .needsRoom(let size): http.buffers.growHead(to: size)
+      }
+    }
+  }
+
+  /// All of the request is with the backend, or waits for it.
+  mutating func requestSent(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    if exchange.pointee.isSent { return }
+    exchange.pointee.isSent = true
+    guard let client = http.clients.pointer(to: exchange.pointee.client), exchange.pointee.status == 0 else { return }
+    setDeadline(exchange.pointee.client, client, now.later(exchange.pointee.destination.responseNanoseconds))
+  }
+
+  /// The client's body breaks the rules: nobody can tell where the next request would begin.
+  mutating func requestBodyFailed(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ fault: MessageFault
+  ) {
+    if let client = http.clients.pointer(to: exchange.pointee.client) {
+      client.pointee.service.counters.malformed.add(1, ordering: .relaxed)
+      group.incidents.add(
+        .badRequest, client.pointee.service.listener, cause: "\(fault), from \(client.pointee.name)")
+    }
+    exchange.pointee.keepsClient = false
+    exchange.pointee.keepsServer = false
+    fail(handle, exchange, fault.status)
+  }
+
+  /// The backend takes no more of the request. What it has said before that counts.
+  mutating func requestRefused(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    guard let server = http.servers.pointer(to: exchange.pointee.server) else { return }
+    server.pointee.connection.isReadable = true
+    server.pointee.connection.isThorough = true
+    exchange.pointee.keepsServer = false
+    let serverHandle = exchange.pointee.server
+    pumpResponse(serverHandle)
+    // Still there, and with nothing said: then it never will.
+    guard let exchange = http.exchanges.pointer(to: handle), exchange.pointee.server == serverHandle else { return }
+    if exchange.pointee.status == 0 { backendFailed(handle, exchange, "the backend closed the connection within the request") }
+  }
+}

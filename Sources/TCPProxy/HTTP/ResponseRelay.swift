@@ -1,0 +1,307 @@
+import Balancing
+import Base
+import HTTPCore
+import Reactor
+
+/// The backends' side: reading responses and writing them anew for clients.
+extension Worker {
+  mutating func httpServerEvent(_ handle: Handle, _ readiness: Readiness) {
+    guard let server = http.servers.pointer(to: handle) else { return }
+    server.pointee.connection.notice(readiness)
+    let exchangeHandle = server.pointee.exchange
+    guard let exchange = http.exchanges.pointer(to: exchangeHandle) else {
+      // It owes nobody a word: whatever it says, it is not to be trusted with the next request.
+      if server.pointee.connection.isReadable {
+        http.removeIdle(handle)
+        closeServer(handle)
+      }
+      return
+    }
+    if server.pointee.isConnecting {
+      if !readiness.isDisjoint(with: [.error, .hungUp]) {
+        let error = SocketIO.takeError(of: server.pointee.connection.socket.number, "connect")
+        connectFailed(exchangeHandle, exchange, error.map { "\($0)" } ?? "closed while connecting")
+      } else if readiness.contains(.writable) {
+        connected(exchangeHandle, exchange)
+      }
+      return
+    }
+    if readiness.contains(.writable), !server.pointee.connection.unsent.isEmpty {
+      switch http.buffers.flush(&server.pointee.connection) {
+      case .held: break
+      case .failed:
+        requestRefused(exchangeHandle, exchange)
+        return
+      case .sent:
+        let client = exchange.pointee.client
+        if let client = http.clients.pointer(to: client) { pumpRequest(exchange.pointee.client, client) }
+        guard http.servers.pointer(to: handle) != nil else { return }
+      }
+    }
+    pumpResponse(handle)
+  }
+
+  /// Moves what has come of a response to the client.
+  mutating func pumpResponse(_ handle: Handle) {
+    var reads = Self.readsPerTurn
+    while let server = http.servers.pointer(to: handle),
+      let exchange = http.exchanges.pointer(to: server.pointee.exchange),
+      let client = http.clients.pointer(to: exchange.pointee.client)
+    {
+      if server.pointee.isConnecting || !client.pointee.connection.unsent.isEmpty { return }
+      let exchangeHandle = server.pointee.exchange
+      let size = Int(server.pointee.readSize)
+      switch http.buffers.receive(&server.pointee.connection, atMost: size) {
+      case .bytes(let count):
+        takeResponse(count, exchangeHandle, exchange, server, client)
+        guard http.exchanges.pointer(to: exchangeHandle) != nil else { return }
+        server.pointee.adapt(read: count, wasTaken: client.pointee.connection.unsent.isEmpty)
+      case .blocked: return
+      case .ended:
+        responseStopped(exchangeHandle, exchange, "the backend closed the connection", isClean: true)
+        return
+      case .failed(let error):
+        responseStopped(exchangeHandle, exchange, "\(error)", isClean: false)
+        return
+      }
+      reads -= 1
+      if reads == 0 {
+        unfinished.append(Token(.httpServer, handle))
+        return
+      }
+    }
+  }
+
+  private mutating func takeResponse(
+    _ count: Int, _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>,
+    _ server: UnsafeMutablePointer<BackendConnection>, _ client: UnsafeMutablePointer<HTTPClient>
+  ) {
+    let input = http.buffers.received(count)
+    var position = 0
+    var prefix = 0
+    exchange.pointee.hasAnswer = true
+    while exchange.pointee.status == 0 {
+      let rest = UnsafeRawBufferPointer(rebasing: input[position...])
+      switch ResponseHead.parse(
+        rest, answering: exchange.pointee.head.method, limits: HTTPService.responseLimits,
+        progress: &server.pointee.progress, into: &http.responseFields)
+      {
+      case .needMore:
+        http.buffers.keep(rest, of: &server.pointee.connection, isNews: false)
+        return
+      case .fault(let fault):
+        group.incidents.add(
+          .badResponse, exchange.pointee.destination.pool.name, cause: "\(fault), from \(server.pointee.backend.name)")
+        responseFailed(handle, exchange, 502)
+        return
+      case .head(let head):
+        if head.isInterim {
+          guard takeInterim(head, rest, handle, exchange, client) else { return }
+          position += head.length
+          continue
+        }
+        if head.framing == .tunnel {
+          switchProtocols(head, rest, handle, exchange, client)
+          return
+        }
+        prefix = beginResponse(head, rest, exchange, client)
+        position += head.length
+      }
+    }
+    let taken = exchange.pointee.responseBody.take(
+      input, from: position, limits: HTTPService.responseLimits, trailers: &http.responseFields)
+    let hasEnded = exchange.pointee.responseBody.hasEnded
+    if taken.fault == nil, !hasEnded {
+      http.buffers.keep(
+        UnsafeRawBufferPointer(rebasing: input[taken.used...]), of: &server.pointee.connection, isNews: false)
+    } else if taken.used < input.count {
+      // More than its length: whose words would the rest be?
+      exchange.pointee.keepsServer = false
+    }
+    exchange.pointee.bytesToClient &+= taken.body.count
+    if prefix > HTTPBuffers.headroom - ChunkedEncoder.room + taken.body.lowerBound {
+      let head = UnsafeRawBufferPointer(rebasing: http.buffers.head[..<prefix])
+      if http.buffers.send(head, to: &client.pointee.connection, more: true) == .failed {
+        endClient(exchange.pointee.client, reset: true)
+        return
+      }
+      prefix = 0
+    }
+    let delivery = sendBody(
+      taken, input, &exchange.pointee.responseChunks, exchange.pointee.responseFraming,
+      isLast: hasEnded && taken.fault == nil, isRequest: false, prefix: prefix, to: &client.pointee.connection)
+    if delivery == .failed {
+      endClient(exchange.pointee.client, reset: true)
+    } else if let fault = taken.fault {
+      group.incidents.add(
+        .badResponse, exchange.pointee.destination.pool.name, cause: "\(fault), from \(server.pointee.backend.name)")
+      cutResponse(handle, exchange)
+    } else if hasEnded {
+      finish(handle, exchange)
+    } else {
+      setDeadline(
+        exchange.pointee.client, client, now.later(exchange.pointee.destination.serverIdleNanoseconds))
+    }
+  }
+
+  /// A response with 1xx, before the real one (RFC 9110, 15.2).
+  /// - Returns: whether the exchange goes on.
+  private mutating func takeInterim(
+    _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ handle: Handle,
+    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
+  ) -> Bool {
+    exchange.pointee.interims += 1
+    guard exchange.pointee.interims <= Exchange.mostInterims else {
+      group.incidents.add(
+        .badResponse, exchange.pointee.destination.pool.name,
+        cause: "more than \(Exchange.mostInterims) interim responses to one request")
+      responseFailed(handle, exchange, 502)
+      return false
+    }
+    // HTTP/1.0 has none of them, and 100 is for those who asked.
+    guard exchange.pointee.head.version == .http11, head.status != 100 || exchange.pointee.head.expectsContinue else {
+      return true
+    }
+    let size = writeResponse(head, bytes, exchange, client)
+    let sent = http.buffers.send(
+      UnsafeRawBufferPointer(rebasing: http.buffers.head[..<size]), to: &client.pointee.connection)
+    if sent == .failed {
+      endClient(exchange.pointee.client, reset: true)
+      return false
+    }
+    return true
+  }
+
+  /// The head of the response is there.
+  /// - Returns: its size as the client gets it, at the start of `HTTPBuffers.head`.
+  private mutating func beginResponse(
+    _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>,
+    _ client: UnsafeMutablePointer<HTTPClient>
+  ) -> Int {
+    exchange.pointee.status = head.status
+    exchange.pointee.keepsServer = head.keepsAlive
+    exchange.pointee.responseBody = BodyReader(head.framing)
+    exchange.pointee.responseFraming = head.framing(towards: exchange.pointee.head.version)
+    if exchange.pointee.responseFraming == .untilClose { exchange.pointee.keepsClient = false }
+    // Who has not said all will not be asked to: the connection could not be used again before.
+    if !exchange.pointee.requestBody.hasEnded { exchange.pointee.keepsClient = false }
+    if isDraining { exchange.pointee.keepsClient = false }
+    tellAnswer(exchange, failed: false)
+    exchange.pointee.endRetry()
+    if exchange.pointee.destination.watchesOutcomes, let backend = exchange.pointee.backend {
+      if head.status == 502 || head.status == 503 || head.status == 504 {
+        if backend.outcomes.fail() { group.onOutcome(backend, "HTTP status \(head.status)") }
+      } else if backend.outcomes.succeed() {
+        group.onOutcome(backend, nil)
+      }
+    }
+    // What a client of another identity must not get: see `Exchange.isPersonal`.
+    if http.responseFields.contains(.wwwAuthenticate) { exchange.pointee.keepsServer = keepsServer(bytes, exchange) }
+    return writeResponse(head, bytes, exchange, client)
+  }
+
+  /// NTLM and Negotiate authenticate the connection and not the request: another client on it would be that user.
+  private func keepsServer(_ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>) -> Bool {
+    var next = http.responseFields.index(of: .wwwAuthenticate, from: 0)
+    while let index = next {
+      if AuthenticationScheme.bindsConnection(bytes[http.responseFields[index].value]) { return false }
+      next = http.responseFields.index(of: .wwwAuthenticate, from: index + 1)
+    }
+    return exchange.pointee.keepsServer
+  }
+
+  private mutating func writeResponse(
+    _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>,
+    _ client: UnsafeMutablePointer<HTTPClient>
+  ) -> Int {
+    while true {
+      var rewrite = ResponseRewrite()
+      rewrite.clientVersion = exchange.pointee.head.version
+      rewrite.keepsAlive = exchange.pointee.keepsClient
+      rewrite.date = http.date(now)
+      switch client.pointee.http.server {
+      case .keep: break
+      case .remove: rewrite.server = .remove
+      case .text: break
+      }
+      switch ResponseWriter.write(head, http.responseFields, of: bytes, rewrite: rewrite, into: http.buffers.head) {
+      case .written(let size): return size
+      case .needsRoom(let size): http.buffers.growHead(to: size)
+      }
+    }
+  }
+
+  // MARK: Ends before the end
+
+  /// The backend says no more.
+  private mutating func responseStopped(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String, isClean: Bool
+  ) {
+    if exchange.pointee.status == 0 {
+      backendFailed(handle, exchange, cause)
+      return
+    }
+    guard isClean, case .untilClose = exchange.pointee.responseBody.rest,
+      let client = http.clients.pointer(to: exchange.pointee.client)
+    else {
+      cutResponse(handle, exchange)
+      return
+    }
+    exchange.pointee.responseBody.rest = .ended
+    if exchange.pointee.responseFraming == .chunked {
+      let room = http.buffers.head
+      let count = exchange.pointee.responseChunks.end(into: room)
+      if http.buffers.send(UnsafeRawBufferPointer(rebasing: room[..<count]), to: &client.pointee.connection) == .failed {
+        endClient(exchange.pointee.client, reset: true)
+        return
+      }
+    }
+    finish(handle, exchange)
+  }
+
+  /// No response has come, and none will on this connection: another try, where that is allowed, or an error.
+  mutating func backendFailed(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String) {
+    let hadServed = exchange.pointee.isReused
+    closeServer(exchange.pointee.server)
+    exchange.pointee.server = .none
+    let isRepeatable = exchange.pointee.isRepeatable
+    if hadServed, isRepeatable {
+      // The backend closed it just as we took it, which speaks against nobody.
+      exchange.pointee.needsFresh = true
+      exchange.pointee.phase = .waiting
+      if let backend = exchange.pointee.backend {
+        exchange.pointee.backend = nil
+        exchange.pointee.sentAt = .zero
+        exchange.pointee.endRetry()
+        exchange.pointee.destination.pool.release(backend)
+      }
+      findBackend(handle)
+      return
+    }
+    guard isRepeatable else {
+      let pool = exchange.pointee.destination.pool.name
+      let name = exchange.pointee.backend?.name ?? ""
+      if let backend = exchange.pointee.backend, exchange.pointee.destination.watchesOutcomes, backend.outcomes.fail() {
+        group.onOutcome(backend, cause)
+      }
+      group.incidents.add(.badResponse, pool, cause: "\(cause), at \(name)")
+      fail(handle, exchange, 502)
+      return
+    }
+    if countFailure(handle, exchange, cause) { findBackend(handle) }
+  }
+
+  /// The response cannot be used, or does not come. Nothing of it has reached the client.
+  mutating func responseFailed(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ status: UInt16) {
+    exchange.pointee.keepsServer = false
+    if let backend = exchange.pointee.backend, exchange.pointee.destination.watchesOutcomes, backend.outcomes.fail() {
+      group.onOutcome(backend, status == 504 ? "no response within timeouts.response" : "a response that is no HTTP")
+    }
+    fail(handle, exchange, status)
+  }
+
+  /// A part of the response is out and the rest will not come: the client must see that.
+  mutating func cutResponse(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+    endClient(exchange.pointee.client, reset: true)
+  }
+}
