@@ -292,6 +292,20 @@ import Testing
     }
   }
 
+  @Test func spareConnectionsTakeOpenFiles() throws {
+    func reserve(_ prewarm: Int) throws -> Int {
+      let configuration = try read(
+        """
+        {
+          "listeners": { "a": { "listen": ":1", "pool": "p" } },
+          "pools": { "p": { "backends": ["h:1", "h:2", "h:3"], "prewarm": \(prewarm) } }
+        }
+        """)
+      return DescriptorBudget.reserve(for: configuration, workers: 4)
+    }
+    #expect(try reserve(10) - reserve(0) == 3 * 4 * 10)
+  }
+
   @Test func tooFewOpenFilesForAnythingAreWarnedOf() throws {
     let text = #"{ "listeners": { "a": { "listen": ":1", "pool": "p" } }, "pools": { "p": { "backends": ["h:1"] } } }"#
     let needed = Self.reserve + 2
