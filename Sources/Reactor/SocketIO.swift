@@ -38,7 +38,7 @@ public enum SocketIO {
   /// Whether neither an end nor a reset has come from the peer, be it behind bytes that wait (poll(2), POLLRDHUP,
   /// which is EPOLLRDHUP). A peek would see only the bytes.
   public static func isKeptByPeer(_ socket: Int32) -> Bool {
-    var look = pollfd(fd: socket, events: Int16(EPOLLRDHUP.rawValue), revents: 0)
+    var look = pollfd(fd: socket, events: Int16(Readiness.peerFinished.rawValue), revents: 0)
     return uninterrupted { Int(poll(&look, 1, 0)) } == 0
   }
 

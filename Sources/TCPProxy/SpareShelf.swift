@@ -5,7 +5,7 @@ import Base
 struct SpareShelf {
   /// How many are to be ready.
   var target: Int
-  /// Connected and not yet handed out, the freshest last.
+  /// Connected and not yet handed out, the oldest first.
   private(set) var ready: [Handle] = []
   /// On their way.
   private(set) var connecting: [Handle] = []
@@ -48,11 +48,12 @@ struct SpareShelf {
     ready.append(spare)
   }
 
-  /// The freshest, for a session. Its use says that the backend is well.
+  /// The oldest, for a session: what its server says first has arrived by now, and all are used before they expire.
+  /// Its use says that the backend is well.
   mutating func take() -> Handle? {
-    guard let spare = ready.popLast() else { return nil }
+    if ready.isEmpty { return nil }
     failures = 0
-    return spare
+    return ready.removeFirst()
   }
 
   mutating func connectFailed(_ spare: Handle?, now: Instant) {
@@ -72,7 +73,7 @@ struct SpareShelf {
     failures = 0
   }
 
-  /// Chooses one to be closed, as there are too many: the one that is connected for longest.
+  /// Chooses one to be closed, as there are too many: the oldest, which would not live much longer.
   mutating func surrender() -> Handle? {
     if !ready.isEmpty { return ready.removeFirst() }
     return connecting.popLast()
