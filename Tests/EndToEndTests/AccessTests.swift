@@ -219,7 +219,7 @@ extension Address {
   /// Nil for a unix socket.
   var port: UInt16? {
     switch self {
-    case .ipv4(let port), .ipv6(let port): port
+    case .ipv4(let port), .loopback(_, let port), .ipv6(let port): port
     case .unix: nil
     }
   }

@@ -3,6 +3,8 @@ import Foundation
 /// Where a test listens or connects: always on this machine.
 enum Address: Hashable, Sendable, CustomStringConvertible {
   case ipv4(UInt16)
+  /// 127.0.0.x: all of 127.0.0.0/8 is this machine.
+  case loopback(UInt8, UInt16)
   case ipv6(UInt16)
   case unix(String)
 
@@ -10,6 +12,7 @@ enum Address: Hashable, Sendable, CustomStringConvertible {
   var description: String {
     switch self {
     case .ipv4(let port): "127.0.0.1:\(port)"
+    case .loopback(let last, let port): "127.0.0.\(last):\(port)"
     case .ipv6(let port): "[::1]:\(port)"
     case .unix(let path): "unix:\(path)"
     }
@@ -17,7 +20,7 @@ enum Address: Hashable, Sendable, CustomStringConvertible {
 
   var family: Int32 {
     switch self {
-    case .ipv4: AF_INET
+    case .ipv4, .loopback: AF_INET
     case .ipv6: AF_INET6
     case .unix: AF_UNIX
     }
@@ -30,13 +33,16 @@ enum Address: Hashable, Sendable, CustomStringConvertible {
         pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
       }
     }
-    switch self {
-    case .ipv4(let port):
+    func passIPv4(_ last: UInt8, _ port: UInt16) -> Result {
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
       address.sin_port = port.bigEndian
-      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      address.sin_addr.s_addr = (0x7F00_0000 | UInt32(last)).bigEndian
       return pass(address, MemoryLayout<sockaddr_in>.size)
+    }
+    switch self {
+    case .ipv4(let port): return passIPv4(1, port)
+    case .loopback(let last, let port): return passIPv4(last, port)
     case .ipv6(let port):
       var address = sockaddr_in6()
       address.sin6_family = sa_family_t(AF_INET6)

@@ -65,11 +65,11 @@ final class Site {
 
   func balancer(
     _ configuration: String, environment: [String: String] = [:], descriptorLimit: Int? = nil, passing: [Int32] = [],
-    log: URL? = nil
+    log: URL? = nil, inside wrapper: [String] = []
   ) throws -> BalancerProcess {
     let balancer = try BalancerProcess(
       configuration, in: folder, environment: environment, descriptorLimit: descriptorLimit, passing: passing,
-      log: log)
+      log: log, inside: wrapper)
     balancers.append(balancer)
     try balancer.waitUntilReady()
     return balancer
