@@ -19,7 +19,7 @@ extension EndToEnd {
     private func servers(_ count: Int) throws -> [TestBackend] {
       try (1...UInt8(count)).map { last in
         let name = String(UnicodeScalar(UInt8(ascii: "a") + last - 1))
-        return try site.backend(name, at: .loopback(last, port))
+        return try site.backend(name, at: .host("127.0.0.\(last)", port))
       }
     }
 

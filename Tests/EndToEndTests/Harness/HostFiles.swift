@@ -55,7 +55,7 @@ final class SilentNameServer {
     for last in UInt8(200)...250 {
       let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
       guard descriptor >= 0 else { throw SystemFailure("socket") }
-      if Address.loopback(last, 53).withSockaddr({ bind(descriptor, $0, $1) }) == 0 {
+      if Address.host("127.0.0.\(last)", 53).withSockaddr({ bind(descriptor, $0, $1) }) == 0 {
         self.descriptor = descriptor
         address = "127.0.0.\(last)"
         return

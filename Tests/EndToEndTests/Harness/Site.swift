@@ -41,6 +41,9 @@ final class Site {
     return backend
   }
 
+  /// Lets a server that a test has made live as long as this.
+  func keep(_ backend: AnyObject) { backends.append(backend) }
+
   /// Servers named `a`, `b`, `c` and so on.
   func backends(_ count: Int) throws -> [TestBackend] {
     try "abcdefghijklmnopqrstuvwxyz".prefix(count).map { try backend(String($0)) }
