@@ -17,7 +17,7 @@ def check(stage):
   balancer = stage.balancer([first, second], {"type": "mysql", "user": "balancer"})
 
   with stage.check("a client logs in and is answered, by both servers"):
-    expect_equal({int(ask(balancer.port, "SELECT @@port")) for _ in range(4)}, {first.port, second.port}, "servers that answered")
+    expect_equal(ports(balancer), {first.port, second.port}, "servers that answered")
 
   with stage.check("4 MiB go in and come out as they were"):
     text = os.urandom(2 << 20).hex()
@@ -32,7 +32,8 @@ def check(stage):
 
   with stage.check("the checks count as logins: no connection was aborted, nothing is logged"):
     for server in (first, second):
-      counted = dict(line.split() for line in ask(server.port, "SHOW GLOBAL STATUS LIKE 'Aborted%'").decode().splitlines())
+      status = ask(server.port, "SHOW GLOBAL STATUS LIKE 'Aborted%'").decode()
+      counted = dict(line.split() for line in status.splitlines())
       expect_equal((counted["Aborted_connects"], counted["Aborted_clients"]), ("0", "0"), f"aborted of {server.name}")
       lines = server.log.read_text(errors="replace").splitlines()
       expect_equal([line for line in lines if "borted" in line or "denied" in line], [], f"log of {server.name}")
@@ -47,7 +48,7 @@ def check(stage):
   with stage.check("it is started again and serves again", limit=30):
     first.start()
     balancer.await_health(first.name, "up", times=2, limit=20)
-    expect_equal({int(ask(balancer.port, "SELECT @@port")) for _ in range(4)}, {first.port, second.port}, "servers that answered")
+    expect_equal(ports(balancer), {first.port, second.port}, "servers that answered")
 
 
 def servers(stage):
@@ -79,8 +80,13 @@ def server(stage, folder):
 
 
 def client(port, user):
-  return [packages.find("mariadb"), "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={port}", f"--user={user}",
-          "--batch", "--skip-column-names", "--max-allowed-packet=16M"]
+  return [packages.find("mariadb"), "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={port}",
+          f"--user={user}", "--batch", "--skip-column-names", "--max-allowed-packet=16M"]
+
+
+def ports(balancer):
+  """Those of the servers that some sessions come to."""
+  return {int(ask(balancer.port, "SELECT @@port")) for _ in range(4)}
 
 
 def ask(port, question):

@@ -11,7 +11,7 @@ import wrk
 from commands import Load, expect, expect_equal, run
 from failure import Failure
 
-NEEDS = {"nginx": "nginx", "wrk": "wrk", "curl": "curl"}
+NEEDS = {"nginx": "nginx", "wrk": "wrk", "curl": "curl", "ss": "iproute2"}
 LIMIT = 45
 SIZES = [1, 1000, 64 << 10, (1 << 20) + 1, 8 << 20]
 CONNECTIONS = 32

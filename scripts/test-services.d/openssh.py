@@ -13,7 +13,7 @@ from failure import Failure
 NEEDS = {"sshd": "openssh-server", "ssh": "openssh-client", "scp": "openssh-client", "ssh-keygen": "openssh-client"}
 LIMIT = 45
 SIZE = 20 << 20
-# Where a server that begins as root locks up the process that talks to strangers; Debian's service makes it at each start.
+# Where a server of root locks up the process that talks to strangers; Debian's service makes it at each start.
 LOCKED_FOLDER = Path("/run/sshd")
 
 

@@ -17,9 +17,7 @@ def check(stage):
   balancer = stage.balancer([first, second], {"type": "redis"}, scheduler="least-connections")
 
   with stage.check("every value comes back as it was set, over both servers"):
-    served = set()
-    for seed in range(20):
-      served.add(set_and_get(balancer.port, seed))
+    served = {set_and_get(balancer.port, seed) for seed in range(20)}
     expect_equal(served, {first.port, second.port}, "servers that answered")
 
   with stage.check("redis-benchmark with 50 connections and 16 requests in the pipeline"):
@@ -27,11 +25,12 @@ def check(stage):
     expect_equal(output.count(b"requests per second"), 2, f"rates in {output!r}")
 
   with stage.check("a server is killed: only the sessions that were on it end"):
-    loads = [Load(stage, f"benchmark-{number}", benchmark(balancer.port, 1, 250_000, "get")) for number in range(CLIENTS)]
+    command = benchmark(balancer.port, 1, 250_000, "get")
+    loads = [Load(stage, f"benchmark-{number}", command) for number in range(CLIENTS)]
     while (there := connections(first) + connections(second)) < CLIENTS:
       time.sleep(0.01)
     lost = connections(first)
-    expect_equal((there, lost), (CLIENTS, CLIENTS // 2), "sessions of all and of the first server")
+    expect(there == CLIENTS and 0 < lost < CLIENTS, f"{lost} of {there} sessions were on {first.name}")
     first.kill()
     # From here on nobody may notice, whether the checks have yet or not.
     until_down(balancer, first)
@@ -47,7 +46,8 @@ def check(stage):
   with stage.check("it is started again and serves again"):
     first.start()
     balancer.await_health(first.name, "up", times=2)
-    expect_equal({set_and_get(balancer.port, seed) for seed in range(4)}, {first.port, second.port}, "servers that answered")
+    served = {set_and_get(balancer.port, seed) for seed in range(4)}
+    expect_equal(served, {first.port, second.port}, "servers that answered")
 
 
 def redis(stage, name):

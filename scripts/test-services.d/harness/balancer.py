@@ -14,18 +14,19 @@ BAD_LEVELS = ("error", "critical")
 
 
 class Balancer:
-  def __init__(self, stage, backends, health, pool):
+  def __init__(self, stage, backends, health, listener, pool):
     self.stage = stage
     self.port = stage.ports.next()
     self.file = stage.folder / "balancer.json"
     self.content = {
-      "listeners": {"service": {"listen": f"127.0.0.1:{self.port}", "pool": "service"}},
+      "listeners": {"service": {"listen": f"127.0.0.1:{self.port}", "pool": "service", **listener}},
       "pools": {"service": {"backends": backends, "health": {**stage.HEALTH, **health}, **pool}},
       "log": {"format": "json"},
       "shutdown": {"drain": "2s"},
     }
     self.backends = backends
     self.child = None
+    self.has_ended = False
 
   def start(self):
     self.write()
@@ -78,13 +79,19 @@ class Balancer:
   def reloads(self):
     return sum(" is in force: " in line.get("message", "") for line in self.lines())
 
+  def check_running(self):
+    if not self.has_ended:
+      self.child.check_running()
+
   def end(self, limit=10):
+    """Asks it to end, which it has to do with status 0 and without a line of an error."""
     self.child.check_running()
     os.kill(self.child.pid, signal.SIGTERM)
     try:
       status = self.child.process.wait(limit)
     except subprocess.TimeoutExpired:
       raise Failure(f"it did not end within {limit} s") from None
+    self.has_ended = True
     if status != 0:
       raise Failure(f"it ended with status {status}")
     if bad := [line for line in self.lines() if line["level"] in BAD_LEVELS]:

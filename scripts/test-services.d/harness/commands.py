@@ -14,15 +14,17 @@ def run(command, limit=15, input=None, **options):
   except subprocess.TimeoutExpired:
     raise Failure(f"{command[0]} took longer than {limit} s") from None
   if done.returncode != 0:
-    raise Failure(f"{command[0]} ended with status {done.returncode}: {(done.stderr or done.stdout).decode(errors='replace')}")
+    words = (done.stderr or done.stdout).decode(errors="replace")
+    raise Failure(f"{command[0]} ended with status {done.returncode}: {words}")
   return done.stdout
 
 
 class Load(Child):
-  """A client program in the background; `end` waits for it and answers status and output."""
+  """A client program in the background, until the check is over; `end` waits for it and answers status and output."""
 
   def __init__(self, stage, name, command, **options):
     super().__init__(name, command, stage.folder, **options)
+    stage.loads.append(self)
 
   def output(self):
     return self.log.read_text(errors="replace")

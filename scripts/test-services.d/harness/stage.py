@@ -25,14 +25,26 @@ class Stage:
     self.ports = Ports()
     self.servers = []
     self.balancers = []
+    # Client programs of the check that is under way.
+    self.loads = []
+    # How much of each log has been shown.
+    self.shown = {}
     # Some servers refuse to run as root. All of them read and write here, whoever they are.
     folder.parent.chmod(0o755)
     folder.mkdir()
     folder.chmod(0o777)
 
+  @contextlib.contextmanager
   def check(self, title, limit=20):
     """`with stage.check("…"):` is one line of the report; see Report.step."""
-    return self.report.step(f"{self.service}: {title}", self, limit)
+    with self.report.step(f"{self.service}: {title}", self, limit):
+      try:
+        yield
+        for balancer in self.balancers:
+          balancer.check_running()
+      finally:
+        while self.loads:
+          self.loads.pop().kill()
 
   def server(self, name, port, command, **options):
     """A server that has to listen on its port; it is ended with the stage."""
@@ -41,9 +53,10 @@ class Stage:
     server.start()
     return server
 
-  def balancer(self, servers, health, **pool):
-    """A balancer with one listener, whose pool has these servers under their names."""
-    balancer = Balancer(self, [{"name": each.name, "address": f"127.0.0.1:{each.port}"} for each in servers], health, pool)
+  def balancer(self, servers, health, listener=None, **pool):
+    """A balancer whose one pool has these servers under their names; further keys of its listener and the pool."""
+    backends = [{"name": each.name, "address": f"127.0.0.1:{each.port}"} for each in servers]
+    balancer = Balancer(self, backends, health, listener or {}, pool)
     self.balancers.append(balancer)
     balancer.start()
     return balancer
@@ -63,11 +76,14 @@ class Stage:
     shutil.rmtree(self.folder, ignore_errors=True)
 
   def tails(self, lines):
-    """The last lines of all logs."""
+    """The last lines of all logs, of what is new since the failure before."""
     text = []
     for log in sorted(self.folder.glob("*.log")):
-      found = log.read_text(errors="replace").strip().splitlines()[-lines:]
-      text += [f"        --- {log.name}"] + [f"        {line[:500]}" for line in found]
+      content = log.read_text(errors="replace")
+      new = content[self.shown.get(log, 0):].strip().splitlines()[-lines:]
+      self.shown[log] = len(content)
+      if new:
+        text += [f"        --- {log.name}"] + [f"        {line[:500]}" for line in new]
     return "\n".join(text)
 
 
