@@ -219,7 +219,8 @@ extension Worker {
 
   /// The backend has broken the connection. Before any answer that speaks against it; later it may have its reasons.
   func backendFailed(
-    _ session: UnsafeMutablePointer<TCPSession>, _ cause: @autoclosure () -> String = "connection reset before any answer"
+    _ session: UnsafeMutablePointer<TCPSession>,
+    _ cause: @autoclosure () -> String = "connection reset before any answer"
   ) {
     guard let destination = session.pointee.destination, destination.watchesOutcomes,
       let backend = session.pointee.backend, session.pointee.toClient.bytes == 0, !session.pointee.holdsBytes
