@@ -51,7 +51,7 @@ let package = Package(
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "Base"], exclude: ["Examples"]),
     .testTarget(name: "BalancingTests", dependencies: ["Balancing", "Base"]),
-    .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore", "Base"]),
+    .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore", "Base"], exclude: ["Corpus"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Balancing", "Base"]),
     .testTarget(
       name: "TelemetryTests",
