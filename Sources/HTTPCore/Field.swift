@@ -1,5 +1,5 @@
 /// One field line of a head, as ranges of the buffer it was parsed from (RFC 9110, 5; RFC 9112, 5).
-public struct Field: Sendable, BitwiseCopyable {
+public struct Field: Equatable, Sendable, BitwiseCopyable {
   /// As the sender spelled it.
   public var name: ByteRange
   /// Without the blanks around it; may be empty.

@@ -1,8 +1,8 @@
 /// Why a message cannot be taken.
 ///
 /// After any of them nothing that follows on the connection can be trusted: it is answered (a request) and closed. One
-/// byte and without a payload, so that it can be thrown, stored and counted for nothing.
-public enum MessageFault: UInt8, Error, Sendable, CaseIterable, BitwiseCopyable {
+/// byte and without a payload, so that it can be thrown and stored for nothing. The raw value is its name, for labels.
+public enum MessageFault: String, Error, Sendable, CaseIterable, BitwiseCopyable {
   // The first line.
   case badRequestLine, badMethod, badTarget, badVersion, unsupportedVersion, badStatusLine, badStatus
   case targetTooLong, headTooLarge, tooManyFields

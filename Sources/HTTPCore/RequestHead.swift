@@ -11,7 +11,7 @@
 ///
 /// The head and the table hold ranges into `buffer`. Nothing of it is ever copied to a backend as it is: `RequestWriter`
 /// writes the head anew. A head is trivial and small: keep it in the session as long as its bytes are kept.
-public struct RequestHead: Sendable, BitwiseCopyable {
+public struct RequestHead: Equatable, Sendable, BitwiseCopyable {
   public var method: Method
   /// The method as it came.
   public var methodName: ByteRange
@@ -36,7 +36,7 @@ public struct RequestHead: Sendable, BitwiseCopyable {
   /// Bytes of the head, with an empty line before it and the one that ends it: where the body begins.
   public var length: Int
 
-  public enum Answer: Sendable {
+  public enum Answer: Equatable, Sendable {
     /// All that is there is fine so far.
     case needMore
     case head(RequestHead)

@@ -3,7 +3,7 @@
 /// Used as `RequestHead` is. A fault is a 502 for the client, and the connection to the backend is closed. A response
 /// with a status from 100 to 199, other than 101, is followed by another: parse again behind it (RFC 9110, 15.2). Bytes
 /// of a backend that owes no response are no response: close the connection.
-public struct ResponseHead: Sendable, BitwiseCopyable {
+public struct ResponseHead: Equatable, Sendable, BitwiseCopyable {
   public var version: Version
   /// 100 to 599.
   public var status: UInt16
@@ -26,7 +26,7 @@ public struct ResponseHead: Sendable, BitwiseCopyable {
   /// Whether another response follows this one.
   public var isInterim: Bool { status < 200 && status != 101 }
 
-  public enum Answer: Sendable {
+  public enum Answer: Equatable, Sendable {
     case needMore
     case head(ResponseHead)
     case fault(MessageFault)
