@@ -70,6 +70,16 @@ public final class Pool: Sendable {
     state.withLock { $0.state(of: backend)?.health }
   }
 
+  /// Whether the backend may have sessions: it is a member that is neither drained nor down.
+  public func isUsable(_ backend: Backend) -> Bool {
+    state.withLock { state in
+      switch state.state(of: backend)?.availability {
+      case .eligible, .full: true
+      case .drained, .down, .checking, nil: false
+      }
+    }
+  }
+
   public var standing: PoolStanding { state.withLock { $0.standing } }
 
   /// Chooses a backend for a session and counts the session on it, never above the backend's `connections`.

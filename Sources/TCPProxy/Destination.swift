@@ -27,6 +27,8 @@ public final class Destination: Sendable {
     /// The pool ejects backends that fail: see `Outcomes`.
     public var watchesOutcomes = false
     public var options = ConnectOptions()
+    /// Of exchanges.
+    public var http = HTTPDestination()
     /// Idle time before the kernel asks whether a backend is still there; nil is never.
     public var keepAlive: Duration?
     /// Spare connections that each worker keeps ready for each backend. None where a connection says whose it is: with
@@ -49,6 +51,9 @@ public final class Destination: Sendable {
   let tls: TLSPeers?
   let watchesOutcomes: Bool
   let options: ConnectOptions
+  let http: HTTPDestination
+  let responseNanoseconds: UInt64
+  let tunnelNanoseconds: UInt64
   /// 0 is never.
   let keepAliveSeconds: Int
   let prewarm: Int
@@ -66,6 +71,9 @@ public final class Destination: Sendable {
     tls = settings.tls
     watchesOutcomes = settings.watchesOutcomes
     options = settings.options
+    http = settings.http
+    tunnelNanoseconds = Optional(settings.http.tunnel).wholeNanoseconds
+    responseNanoseconds = Optional(settings.http.response).wholeNanoseconds
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
     prewarm = settings.sendProxy == nil && settings.options.source != .client ? max(0, settings.prewarm) : 0
   }
@@ -74,6 +82,12 @@ public final class Destination: Sendable {
   func sharesSpares(with other: Destination) -> Bool {
     self === other || options == other.options && keepAliveSeconds == other.keepAliveSeconds
   }
+
+  /// Connections carry the exchanges of any client.
+  var sharesConnections: Bool { sendProxy == nil && options.source != .client }
+
+  /// Connections that were made for the other one serve exchanges of this one.
+  func sharesConnections(with other: Destination) -> Bool { sharesSpares(with: other) }
 
   /// How long a spare waits at most: a silence that ends a session is too long for it as well.
   var spareLifeNanoseconds: UInt64 { min(SpareShelf.longestLife, serverIdleNanoseconds) }

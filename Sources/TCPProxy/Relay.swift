@@ -10,7 +10,7 @@ extension Worker {
   /// Reads of one flow in one turn, so that a fast one does not starve the rest: 4 MiB at most. Each end of a turn
   /// lets the peer's processor run ahead or dry; measured in processor seconds per GB: 4 0.63, 8 0.62, 16 0.50,
   /// 32 0.46, 64 0.45.
-  private static var readsPerTurn: Int { 16 }
+  static var readsPerTurn: Int { 16 }
 
   mutating func clientEvent(_ handle: Handle, _ readiness: Readiness) {
     guard let session = sessions.pointer(to: handle) else { return }
@@ -83,6 +83,14 @@ extension Worker {
     let tokens = unfinished
     unfinished.removeAll(keepingCapacity: true)
     for token in tokens {
+      if token.subject == .httpClient {
+        serveClient(token.handle)
+        continue
+      }
+      if token.subject == .httpServer {
+        pumpResponse(token.handle)
+        continue
+      }
       guard let session = sessions.pointer(to: token.handle) else { continue }
       if session.pointee.phase == .relayingSecurely {
         _ = carry(token.handle, session, from: token.subject)

@@ -10,7 +10,7 @@ import TLS
 /// is: ciphertext for one that speaks TLS. Bytes count as they are without TLS.
 extension Worker {
   /// A quarter of what a plain flow may move in one turn: here the processor does more than copy.
-  private static var readsPerTurn: Int { 4 }
+  private static var secureReadsPerTurn: Int { 4 }
 
   /// An event of one of the two sockets.
   mutating func secureEvent(
@@ -105,7 +105,7 @@ extension Worker {
       }
     }
     if flow.ended { return hasMoved ? .moved : .idle }
-    var reads = Self.readsPerTurn
+    var reads = Self.secureReadsPerTurn
     while true {
       // Its last bytes went with our close_notify.
       if source?.pointee.hasEnded == true || destination?.pointee.isClosing == true { return .ended }

@@ -47,6 +47,9 @@ public final class Service: Sendable {
     /// handshakes that have begun, keep the one they have.
     public var tls: TLSServerContext?
 
+    /// How HTTP is spoken; nil relays bytes.
+    public var http: HTTPService?
+
     public init() {}
   }
 
@@ -67,6 +70,7 @@ public final class Service: Sendable {
   /// Counts clients where `perClient` asks for it.
   let clients: ClientTable?
   let proxyHeader: ProxyHeader.Accepted?
+  let http: HTTPService?
   let trustedProxies: PrefixSet?
   let routes: SNIRoutes?
   let tls: TLSServerContext?
@@ -87,6 +91,7 @@ public final class Service: Sendable {
     perClient = settings.perClient
     self.clients = clients
     proxyHeader = settings.proxyHeader
+    http = settings.http
     trustedProxies = settings.trustedProxies
     routes = settings.routes
     tls = settings.tls

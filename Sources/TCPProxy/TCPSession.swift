@@ -105,9 +105,13 @@ struct TCPSession: ~Copyable {
       + (side(.server)?.pointee.memory ?? 0)
   }
 
+  /// Silence of a switched connection after which it ends, in place of the pool's; zero where it was never an exchange.
+  var tunnelNanoseconds: UInt64 = 0
+
   /// Silence after which it ends: the shorter of the client's and the backend's; `UInt64.max` is never.
   var idleNanoseconds: UInt64 {
-    min(service.clientIdleNanoseconds, destination?.serverIdleNanoseconds ?? .max)
+    if tunnelNanoseconds != 0 { return tunnelNanoseconds }
+    return min(service.clientIdleNanoseconds, destination?.serverIdleNanoseconds ?? .max)
   }
 
   /// What is left of its life; `UInt64.max` is no limit.

@@ -3,7 +3,7 @@ import Base
 /// What a worker's poller and timers hand back: whom it concerns, never where that lies in memory.
 struct Token: BitwiseCopyable {
   enum Subject: UInt64 {
-    case client, server, listener, worker, spare
+    case client, server, listener, worker, spare, httpClient, httpServer
   }
 
   let rawValue: UInt64

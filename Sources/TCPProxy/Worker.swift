@@ -18,6 +18,8 @@ struct Worker: ~Copyable {
   var spares = Spares()
   /// All reads go through this one buffer: a session at rest owns none.
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: Int(Flow.largestReadSize), alignment: 4096)
+  /// Clients that speak HTTP, and what serves them.
+  var http = HTTPWork()
   /// Where TLS is done.
   let tls = TLSBuffers()
   /// The clock as of the last wake-up.
@@ -34,6 +36,8 @@ struct Worker: ~Copyable {
   var queued: [Handle: Handle] = [:]
   /// Tells this worker that a place has come to the front; made once, as every pick carries it.
   let served: @Sendable (Pool, Backend, Handle) -> Void
+  /// The same for exchanges.
+  let servedExchange: @Sendable (Pool, Backend, Handle) -> Void
   /// Until when accepting pauses because descriptors have run out.
   var exhaustedUntil: Instant?
   /// Of jitter and of schedulers that draw lots.
@@ -55,6 +59,7 @@ struct Worker: ~Copyable {
     self.now = now
     let mailbox = group.mailboxes[index]
     served = { pool, backend, session in mailbox.post(.granted(session, pool, backend)) }
+    servedExchange = { pool, backend, exchange in mailbox.post(.grantedExchange(exchange, pool, backend)) }
     timers = TimerWheel(now: now)
     random = SeededGenerator(seed: Clock.now.nanoseconds &+ UInt64(index))
   }
@@ -76,6 +81,8 @@ struct Worker: ~Copyable {
         case .listener: accept(at: token.handle)
         case .worker: readMailbox()
         case .spare: spareEvent(token.handle, readiness)
+        case .httpClient: httpClientEvent(token.handle, readiness)
+        case .httpServer: httpServerEvent(token.handle, readiness)
         }
       }
       if !unfinished.isEmpty { continueUnfinished() }
@@ -85,11 +92,14 @@ struct Worker: ~Copyable {
         case .client, .server: sessionTimer(token.handle)
         case .worker, .listener: resumeAccepting()
         case .spare: spareTimer(token)
+        case .httpClient: httpClientTimer(token.handle)
+        case .httpServer: httpServerTimer(token.handle)
         }
       }
     }
     closeSpares()
     for handle in sessions.handles { end(handle, reset: true) }
+    for handle in http.clients.handles { endClient(handle, reset: true) }
   }
 
   // MARK: Messages
@@ -105,20 +115,31 @@ struct Worker: ~Copyable {
       case .close(let key): closeEntrances { $0 == key }
       case .resumeAccepting: resumeAccepting()
       case .granted(let handle, let pool, let backend): granted(handle, pool, backend)
+      case .grantedExchange(let handle, let pool, let backend): grantedExchange(handle, pool, backend)
       case .poolChanged(let pool):
         retryWaiting(for: pool)
         reviewSpares(of: pool)
-      case .closeSessions(let backend): endSessions(of: backend)
+        exchangesRetry(for: pool)
+        closeIdle(of: pool)
+      case .closeSessions(let backend):
+        endSessions(of: backend)
+        endExchanges(of: backend)
       case .keepSpares(let orders): keepSpares(orders)
       case .trimSpares(let backend): trimSpares(of: backend)
       case .drain:
         isDraining = true
         closeSpares()
         closeEntrances { _ in true }
-        if sessions.count == 0 { group.onDrained() }
+        drainHTTP()
+        tellDrained()
       case .stop: isStopped = true
       }
     }
+  }
+
+  /// The last one is gone.
+  func tellDrained() {
+    if isDraining, sessions.count == 0, http.clients.count == 0 { group.onDrained() }
   }
 
   private mutating func endSessions(of backend: Backend) {
@@ -137,6 +158,12 @@ struct Worker: ~Copyable {
   ) {
     let socket = client.number
     service.counters.sessionsTotal.add(1, ordering: .relaxed)
+    if let http = service.http, !service.hasGreeting {
+      var client = HTTPClient(service: service, http: http, client: client, address: address, port: port, now: now)
+      client.ticket = ticket
+      beginHTTP(client, watched: false)
+      return
+    }
     let handle = sessions.insert(
       TCPSession(service: service, client: client, address: address, port: port, now: now))
     do throws(SystemError) {
@@ -207,7 +234,7 @@ struct Worker: ~Copyable {
     group.ended(on: index)
     if held > 0 { group.freeMemory(held) }
     group.leave(service)
-    if isDraining, sessions.count == 0 { group.onDrained() }
+    tellDrained()
   }
 
   private mutating func sessionTimer(_ handle: Handle) {

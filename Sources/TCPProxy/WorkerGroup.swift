@@ -15,6 +15,8 @@ enum WorkerMessage: Sendable {
   case poolChanged(Pool)
   /// A session's place in the queue has come to the front: it counts on this backend.
   case granted(Handle, Pool, Backend)
+  /// The same for an exchange.
+  case grantedExchange(Handle, Pool, Backend)
   case closeSessions(Backend)
   case keepSpares([SpareOrder])
   /// Sessions have taken the room of its spares.

@@ -79,10 +79,13 @@ struct HTTPBuffers: ~Copyable {
   }
 
   /// Makes room for a head that does not fit.
-  mutating func growHead(to count: Int) {
+  /// - Parameter keeping: bytes at its start that are kept.
+  mutating func growHead(to count: Int, keeping: Int = 0) {
     guard count > head.count else { return }
+    let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, head.count * 2), alignment: 4096)
+    larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: head[..<keeping]))
     head.deallocate()
-    head = .allocate(byteCount: max(count, head.count * 2), alignment: 4096)
+    head = larger
   }
 
   /// Reads what has come, behind what is unread; that is then no longer in the connection.

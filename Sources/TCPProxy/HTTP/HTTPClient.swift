@@ -62,6 +62,19 @@ struct HTTPClient: ~Copyable {
     deadline = now
   }
 
+  /// The port that it came to; nil for a unix socket.
+  var localPort: UInt16? {
+    if let port = http.port { return port }
+    guard case .ip(_, let port) = SocketIO.localAddress(of: connection.socket.number) else { return nil }
+    return port
+  }
+
+  /// Whether what it says of those behind it is believed.
+  var isTrusted: Bool {
+    guard let trusted = service.trustedProxies, let address else { return false }
+    return trusted.contains(address)
+  }
+
   /// The client as the log names it.
   var name: String { address.map { SocketAddress.ip($0, port: port).description } ?? "a unix client" }
 }

@@ -8,6 +8,8 @@ public final class HTTPService: Sendable {
     /// The longest body of a request, in bytes.
     public var maxBody = UInt64(Int64.max)
     public var forwarded: Forwarding.Style = .xForwarded
+    /// The port that clients come to; nil where they come to several.
+    public var port: UInt16?
     /// What becomes of the field Server.
     public var server = ServerField.keep
     /// How long a client has for a request's head, from its first byte on.
@@ -34,6 +36,7 @@ public final class HTTPService: Sendable {
   let limits: HeadLimits
   let maxBody: UInt64
   let forwarded: Forwarding.Style
+  let port: UInt16?
   let server: ServerField
   let requestNanoseconds: UInt64
   let keepAliveNanoseconds: UInt64
@@ -43,6 +46,7 @@ public final class HTTPService: Sendable {
     limits = settings.limits
     maxBody = settings.maxBody
     forwarded = settings.forwarded
+    port = settings.port
     server = settings.server
     requestNanoseconds = Optional(settings.request).wholeNanoseconds
     keepAliveNanoseconds = Optional(settings.keepAlive).wholeNanoseconds

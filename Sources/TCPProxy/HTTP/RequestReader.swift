@@ -15,7 +15,7 @@ extension Worker {
     let handle = http.clients.insert(client)
     do throws(SystemError) {
       let token = Token(.httpClient, handle).rawValue
-      if watched { try poller.modify(socket, .everyEdge, token: token) } else { try poller.add(socket, .everyEdge, token: token) }
+      if watched { try poller.change(socket, .everyEdge, token: token) } else { try poller.add(socket, .everyEdge, token: token) }
     } catch {
       group.incidents.add(.failed, listener, cause: "watching a client failed: \(error)")
       endClient(handle, reset: true)
