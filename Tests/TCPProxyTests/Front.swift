@@ -11,11 +11,12 @@ final class Front {
   let pool: Pool
   let backends: [Backend]
   let address: SocketAddress
+  let counters = ListenerCounters()
   private var isStopped = false
 
   init(
     _ servers: [SocketAddress], workers: Int = 1, scheduler: SchedulerKind = .roundRobin, connections: Int = 0,
-    _ configure: (inout Destination.Settings) -> Void
+    http: HTTPService? = nil, _ configure: (inout Destination.Settings) -> Void = { _ in }
   ) throws {
     backends = servers.map { Backend(pool: "web", name: "\($0)", address: $0) }
     pool = Pool(
@@ -29,9 +30,11 @@ final class Front {
     try group.start()
     let destination = Self.destination(pool, configure)
     group.keepSpares([SpareOrder(destination, backends)].compactMap { $0 })
+    var settings = Service.Settings()
+    settings.http = http
     group.open(
       0, sockets: sockets,
-      service: Service(listener: "web", counters: ListenerCounters(), destination: destination))
+      service: Service(listener: "web", counters: counters, destination: destination, settings: settings))
   }
 
   deinit { stop() }

@@ -24,6 +24,7 @@ struct IncidentReporter {
 
   private func say(_ entry: Incidents.Entry) {
     let clients = entry.count == 1 ? "a client was closed" : "\(entry.count) clients were closed within a second"
+    let requests = entry.count == 1 ? "a request was" : "\(entry.count) requests were within a second"
     switch entry.kind {
     case .noBackend:
       logger.error("pool \(entry.subject): \(clients), no backend is eligible: \(entry.cause)")
@@ -42,6 +43,10 @@ struct IncidentReporter {
       logger.warning("listener \(entry.subject): \(clients), the TLS handshake failed: \(entry.cause)")
     case .tlsBroken:
       logger.warning("\(entry.subject): \(clients), TLS failed within the session: \(entry.cause)")
+    case .badRequest:
+      logger.warning("listener \(entry.subject): \(requests) refused: \(entry.cause)")
+    case .badResponse:
+      logger.error("pool \(entry.subject): \(requests) without a good response: \(entry.cause)")
     case .exhausted: break
     case .atLimit:
       logger.warning("\(entry.subject) is \(entry.cause): further clients wait in the backlog")
