@@ -56,7 +56,11 @@ let package = Package(
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
     .testTarget(name: "TLSTests", dependencies: ["TLS", "Base", "COpenSSL"]),
-    .testTarget(name: "TCPProxyTests", dependencies: ["TCPProxy", "Balancing", "Reactor", "Base"]),
+    .testTarget(
+      name: "TCPProxyTests",
+      dependencies: [
+        "TCPProxy", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
+      ]),
     .testTarget(
       name: "HealthTests",
       dependencies: [

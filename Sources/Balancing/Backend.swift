@@ -17,6 +17,8 @@ public final class Backend: Sendable {
   /// Sessions open now, over all workers. Only `Pool.pick` and `Pool.release` change it, under the pool's lock; anyone
   /// may read it.
   public let sessions = Atomic<Int>(0)
+  /// Spare connections, over all workers: they wait for sessions and count for none. See `Pool.addSpare`.
+  public let spares = Atomic<Int>(0)
   /// Sessions since the start.
   public let sessionsTotal = Atomic<Int>(0)
   /// Connects that failed since the start.
@@ -47,6 +49,14 @@ public final class Backend: Sendable {
     let count = sessions.wrappingAdd(difference, ordering: .relaxed).newValue
     assert(count >= 0, "a session was released twice")
     return count
+  }
+}
+
+extension Backend {
+  /// A spare that `Pool.addSpare` has counted is none any more: exactly once for each.
+  public func removeSpare() {
+    let count = spares.wrappingSubtract(1, ordering: .relaxed).newValue
+    assert(count >= 0, "a spare was removed twice")
   }
 }
 

@@ -16,6 +16,7 @@ extension Worker {
     guard let session = sessions.pointer(to: handle) else { return }
     guard session.pointee.phase == .relaying else {
       session.pointee.early.formUnion(readiness)
+      if session.pointee.phase == .poised { return clientSpoke(handle, session, readiness) }
       // Nobody is left to serve.
       if !readiness.isDisjoint(with: [.error, .hungUp]) {
         end(handle, reset: true)
@@ -40,6 +41,7 @@ extension Worker {
   mutating func serverEvent(_ handle: Handle, _ readiness: Readiness) {
     guard let session = sessions.pointer(to: handle) else { return }
     guard session.pointee.phase == .relaying else {
+      if session.pointee.phase == .poised { return serverSpoke(handle, session, readiness) }
       connectEvent(handle, session, readiness)
       return
     }
@@ -249,5 +251,5 @@ extension Flow {
 
 extension Readiness {
   /// Worth a read.
-  fileprivate static var reading: Readiness { [.readable, .peerFinished, .hungUp, .error] }
+  static var reading: Readiness { [.readable, .peerFinished, .hungUp, .error] }
 }

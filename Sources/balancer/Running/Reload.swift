@@ -111,6 +111,7 @@ extension Supervisor {
     for (backend, fate) in removed {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
+    workers.keepSpares(spareOrders)
     // Sessions that wait may have a backend now, and a higher limit may let clients in.
     judgeAnew()
     workers.resumeAccepting()

@@ -84,6 +84,7 @@ extension Destination.Settings {
     wait = (pool.health?.timeout ?? .zero) + .seconds(1)
     queue = pool.timeouts.queue
     keepAlive = pool.tcpKeepAlive
+    prewarm = pool.prewarm
     watchesOutcomes = pool.outlier != nil
     sendProxy =
       switch pool.sendProxy {

@@ -141,6 +141,7 @@ struct Supervisor: ~Copyable {
     sayFirstAnswers()
     for pool in configuration.pools { sayUnresolved(pool.name) }
     checker.configure(healthTargets)
+    workers.keepSpares(spareOrders)
     for entrance in opened { open(entrance, logger) }
     logger.notice("ready")
   }
@@ -164,6 +165,13 @@ struct Supervisor: ~Copyable {
   var healthTargets: [HealthTarget] {
     let isSuspected = suspicion.since != nil
     return configuration.pools.flatMap { pools[$0.name]?.healthTargets(areWatched: isSuspected) ?? [] }
+  }
+
+  /// The spare connections that pools want with `prewarm`.
+  var spareOrders: [SpareOrder] {
+    let used = Set(configuration.listeners.flatMap(\.pools))
+    return configuration.pools.compactMap { used.contains($0.name) ? pools[$0.name] : nil }
+      .compactMap { SpareOrder($0.destination, $0.backends) }
   }
 
   /// Hands an entrance to the workers.
