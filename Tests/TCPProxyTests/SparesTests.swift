@@ -172,6 +172,38 @@ import Testing
     #expect(try talk(client, server, &ends) === fresh)
   }
 
+  /// The worker hears of the client's bytes and of the end of its spare at once, of the bytes first.
+  @Test(arguments: Closing.allCases)
+  func bytesDoNotGoIntoAClosedSpare(closing: Closing) throws {
+    let server = try HandServer()
+    let front = try Front([server.address]) { $0.prewarm = 1 }
+    let spare = try server.accept(1)[0]
+    let client = try front.client()
+    var ends = try server.accept(1)
+    try front.holdWorker {
+      try client.send("hello")
+      try closing.close(spare)
+    }
+    #expect(try server.hear("hello", at: &ends) !== spare)
+  }
+
+  /// The worker hears of a client and of the end of all its spares at once, of the client first.
+  @Test(arguments: Closing.allCases)
+  func aClientThatComesWithTheEndOfTheSparesConnects(closing: Closing) throws {
+    let server = try HandServer()
+    let front = try Front([server.address]) { $0.prewarm = 3 }
+    var ends = try server.accept(3)
+    var client: End?
+    try front.holdWorker {
+      client = try front.client()
+      try client?.send("hello")
+      for end in ends { try closing.close(end) }
+    }
+    ends = []
+    try server.hear("hello", at: &ends).send("yes")
+    #expect(try client?.receive() == "yes")
+  }
+
   @Test func theEndOfASessionOnASpareIsPassedOn() throws {
     let server = try HandServer()
     let front = try Front([server.address]) { $0.prewarm = 1 }
