@@ -8,6 +8,7 @@ import Synchronization
 public final class Backend: Sendable {
   public let pool: String
   public let name: String
+  /// `.nowhere` while its host name cannot be resolved; another backend takes its place when it can.
   public let address: SocketAddress
   public let labels: [String: String]
   /// The stable hash of the name, the same in every process.
@@ -39,6 +40,9 @@ public final class Backend: Sendable {
     nameHash = StableHash.of(name)
   }
 
+  /// False for one whose host name has no address yet: it is down and never picked.
+  public var isResolved: Bool { address != .nowhere }
+
   /// - Returns: the sessions open after it.
   @discardableResult
   func countSession(_ difference: Int) -> Int {
@@ -60,6 +64,6 @@ extension Backend: CustomStringConvertible {
   /// As the log names it: `web/127.0.0.1:9001`, with the address behind it where the name is another.
   public var description: String {
     let address = self.address.description
-    return name == address ? "\(pool)/\(name)" : "\(pool)/\(name) (\(address))"
+    return name == address || !isResolved ? "\(pool)/\(name)" : "\(pool)/\(name) (\(address))"
   }
 }

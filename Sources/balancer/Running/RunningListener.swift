@@ -17,12 +17,12 @@ struct RunningListener {
   /// - Parameter pools: all of the configuration, by name.
   init(
     _ configuration: ListenerConfiguration, pools: [String: RunningPool], former: RunningListener?
-  ) throws(Resolver.Failure) {
+  ) throws(HostLookup.Failure) {
     self.configuration = configuration
     counters = former?.counters ?? ListenerCounters()
     var addresses: [SocketAddress] = []
     for endpoint in configuration.listen {
-      for address in try Resolver.addresses(of: endpoint) where !addresses.contains(address) {
+      for address in try HostLookup.addresses(of: endpoint) where !addresses.contains(address) {
         addresses.append(address)
       }
     }
