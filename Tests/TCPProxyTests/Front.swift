@@ -16,6 +16,7 @@ final class Front {
   private var isStopped = false
   /// Where a worker stands still: see `holdWorker`.
   private let gate: Gate
+  private let incidents: Incidents
   private let deadEnd: SocketAddress
 
   init(
@@ -28,8 +29,9 @@ final class Front {
       members: backends.map { Member(backend: $0, connections: connections) }, initialHealth: { _ in .up })
     let gate = try Gate()
     self.gate = gate
+    incidents = Incidents(onFirst: { gate.pass() })
     group = try WorkerGroup(
-      count: workers, admission: Admission(maximum: 10_000), incidents: Incidents(onFirst: { gate.pass() }),
+      count: workers, admission: Admission(maximum: 10_000), incidents: incidents,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onDrained: {})
     let sockets = try ListeningSocket.open(.ip(.loopbackIPv4, port: 0), count: 1, backlog: 1024)
     address = SocketIO.localAddress(of: sockets[0].number)!
@@ -68,8 +70,13 @@ final class Front {
     group.poolChanged(pool)
   }
 
-  /// Makes the only worker stand still, once, while `body` runs: what happens meanwhile it learns all together.
+  /// Waits until the only worker has heard of all that has happened: a connection may stand, and be accepted, before
+  /// it has.
+  func settle() throws { try holdWorker {} }
+
+  /// Makes the only worker stand still while `body` runs: what happens meanwhile it learns all together.
   func holdWorker(_ body: () throws -> Void) throws {
+    _ = incidents.take()
     gate.close()
     defer { gate.open() }
     // A client that nobody can serve is an incident, and the worker tells of it itself.
@@ -119,6 +126,7 @@ private final class Gate: Sendable {
 
   private func wait(_ mailbox: Mailbox<Void>) -> Bool {
     var look = pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0)
+    defer { _ = mailbox.take() }
     return poll(&look, 1, 10_000) == 1
   }
 }
