@@ -33,6 +33,7 @@ extension Supervisor {
     if running.resolved == former.resolved { return }
     running.commit()
     pools[name] = running
+    workers.keepSpares(spareOrders)
 
     let logger = log.logger("names")
     let added = running.backends.filter { backend in !former.backends.contains { $0 === backend } }
