@@ -76,7 +76,8 @@ import Testing
       _ = try peer.receiveAll()
     }
     let (text, status) = try run([
-      "curl", "--silent", "--show-error", "--cacert", authority, "--connect-to", "app.example:443:127.0.0.1:\(setting.proxy.port)",
+      "curl", "--silent", "--show-error", "--cacert", authority, "--connect-to",
+      "app.example:443:127.0.0.1:\(setting.proxy.port)",
       "--output", "\(folder.path)/page", "--write-out", "%{http_code} %{size_download}", "https://app.example/",
     ])
     #expect(status == 0, "\(text)")
