@@ -126,7 +126,7 @@ extension Worker {
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
   ) {
     if session.pointee.serverTLS.isEmpty, let peers = session.pointee.destination?.tls,
-      secureBackend(handle, session, peers)
+      secureBackend(handle, session, peers, readiness)
     {
       return
     }
