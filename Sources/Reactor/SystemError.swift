@@ -20,6 +20,9 @@ public struct SystemError: Error, Equatable, Sendable {
   @inlinable
   public static func == (left: SystemError, right: SystemError) -> Bool { left.number == right.number }
 
+  /// The peer has broken the connection off.
+  public static var connectionCut: SystemError { SystemError("recv", ECONNRESET) }
+
   /// The symbol, such as `ECONNREFUSED`.
   public var name: String { linux_errno_name(number).map { String(cString: $0) } ?? "errno \(number)" }
 

@@ -133,6 +133,10 @@ extension Worker {
   ) {
     timers.cancel(session.pointee.timer)
     session.pointee.timer = .none
+    if let http = session.pointee.service.http {
+      beginHTTP(handle, session, http)
+      return
+    }
     guard let destination else {
       let name = session.pointee.greeting?.serverName
       group.incidents.add(

@@ -37,4 +37,7 @@ public final class TLSPeers: Sendable {
     guard let entry = entries.withLock({ $0[ObjectIdentifier(backend)] }) else { return .unknown }
     return entry.peer.map { .tls($0) } ?? .inTheClear
   }
+
+  /// nil in the clear.
+  func known(_ backend: Backend) -> TLSPeer? { if case .tls(let peer) = peer(of: backend) { peer } else { nil } }
 }

@@ -71,6 +71,7 @@ struct Worker: ~Copyable {
       let timeout = unfinished.isEmpty && turns.isEmpty ? Poller.timeout(until: timers.nextDeadline, now: now) : 0
       let count = poller.wait(timeout: timeout)
       now = Clock.recent
+      http.buffers.encryptionTime = now
       turns.renew()
       for index in 0..<count {
         let (word, readiness) = poller.event(at: index)

@@ -2,6 +2,7 @@ import Balancing
 import Base
 import HTTPCore
 import Reactor
+import TLS
 
 /// A connection to a backend that carries one exchange after another.
 struct BackendConnection: ~Copyable {
@@ -12,6 +13,10 @@ struct BackendConnection: ~Copyable {
   /// Whom it serves now; none while it is idle.
   var exchange = Handle.none
   var isConnecting = true
+  /// Connected, and the TLS handshake is under way.
+  var isSecuring = false
+  /// Whom it was verified to be; nil in the clear.
+  var peer: TLSPeer?
   var progress = HeadProgress()
   /// Exchanges that it has served to their end.
   var served: UInt32 = 0

@@ -1,9 +1,12 @@
 import Base
 import Reactor
+import TLS
 
 /// One connection as HTTP uses it, to a client or to a backend. At rest it owns no memory but this.
 struct Connection: ~Copyable {
   var socket: Descriptor
+  /// The engine, where TLS is spoken.
+  var tls = Box<TLSSide>()
   /// Read, and not used yet: the beginning of a head, or what came behind a message.
   var unread = HeldBytes()
   /// Written, and not taken by the socket yet. While it holds bytes, whoever feeds it is not read.
@@ -58,6 +61,10 @@ struct HTTPBuffers: ~Copyable {
   /// Where heads are written.
   private(set) var head: UnsafeMutableRawBufferPointer
   var blocks = BlockPool()
+  /// Ciphertext, in and out.
+  let tls = TLSBuffers()
+  /// The clock as of the last wake-up, for the sizes of records.
+  var encryptionTime = Instant.zero
 
   init() {
     memory = .allocate(
@@ -103,6 +110,7 @@ struct HTTPBuffers: ~Copyable {
       }
     }
     guard connection.pointee.isReadable else { return .blocked }
+    if let side = connection.pointee.tls.pointer { return receive(connection, side, kept: kept, atMost: atMost) }
     switch SocketIO.receive(connection.pointee.socket.number, into: input + kept, count: atMost) {
     case .bytes(let count):
       // A short read has emptied the socket, so the next edge will tell of more; but not of an end that came with it.
@@ -137,9 +145,18 @@ struct HTTPBuffers: ~Copyable {
     _ bytes: UnsafeRawBufferPointer, to connection: UnsafeMutablePointer<Connection>, more: Bool = false
   ) -> Delivery {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { return connection.pointee.unsent.isEmpty ? .sent : .held }
+    if let side = connection.pointee.tls.pointer { return send(bytes, to: connection, side, more: more) }
+    return write(base, bytes.count, to: connection, more: more)
+  }
+
+  /// Writes bytes as they are.
+  mutating func write(
+    _ base: UnsafeRawPointer, _ count: Int, to connection: UnsafeMutablePointer<Connection>, more: Bool
+  ) -> Delivery {
+    let bytes = UnsafeRawBufferPointer(start: base, count: count)
     var sent = 0
     if connection.pointee.unsent.isEmpty {
-      switch SocketIO.send(connection.pointee.socket.number, from: base, count: bytes.count, more: more) {
+      switch SocketIO.send(connection.pointee.socket.number, from: base, count: count, more: more) {
       case .bytes(let count): sent = count
       case .blocked, .ended: break
       case .failed: return .failed

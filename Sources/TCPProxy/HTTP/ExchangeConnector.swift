@@ -3,6 +3,7 @@ import Base
 import HTTPCore
 import Logging
 import Reactor
+import TLS
 
 /// From a request to a connection that carries it: picking a backend, taking an idle connection or making one, trying
 /// another. What `Connector.swift` does for sessions, for one request at a time.
@@ -116,7 +117,9 @@ extension Worker {
     while let handle = http.takeIdle(backend) {
       guard let server = http.servers.pointer(to: handle) else { return nil }
       // A reload may have changed how connections are made.
-      guard server.pointee.destination.sharesConnections(with: exchange.pointee.destination) else {
+      guard server.pointee.destination.sharesConnections(with: exchange.pointee.destination),
+        server.pointee.peer === exchange.pointee.destination.tls?.known(backend)
+      else {
         closeServer(handle)
         continue
       }
@@ -159,7 +162,6 @@ extension Worker {
   /// The backend has answered the connect.
   mutating func connected(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
     guard let server = http.servers.pointer(to: exchange.pointee.server) else { return }
-    server.pointee.isConnecting = false
     if let client = http.clients.pointer(to: exchange.pointee.client),
       let writer = exchange.pointee.destination.sendProxy,
       !sendProxyHeader(writer, client, server.pointee.connection.socket.number)
@@ -167,7 +169,43 @@ extension Worker {
       connectFailed(handle, exchange, "the PROXY header could not be sent")
       return
     }
-    sendRequest(handle, exchange)
+    server.pointee.isConnecting = false
+    switch exchange.pointee.destination.tls?.peer(of: server.pointee.backend) {
+    case nil, .inTheClear: sendRequest(handle, exchange)
+    case .unknown: connectFailed(handle, exchange, "TLS: it is not known how to speak to this backend")
+    case .tls(let peer):
+      do throws(TLSFailure) {
+        server.pointee.connection.tls = Box(TLSSide(try peer.makeEngine()))
+        server.pointee.peer = peer
+        server.pointee.isSecuring = true
+        group.admission.hold(TLSSide.openSSLMemory)
+      } catch {
+        connectFailed(handle, exchange, "TLS: \(error)")
+        return
+      }
+      if exchange.pointee.phase != .connecting {
+        exchange.pointee.phase = .connecting
+        if let client = http.clients.pointer(to: exchange.pointee.client) {
+          setDeadline(
+            exchange.pointee.client, client, now.later(exchange.pointee.destination.connectNanoseconds))
+        }
+      }
+      continueSecuring(handle, exchange, server)
+    }
+  }
+
+  /// Something has come within the handshake with a backend.
+  mutating func continueSecuring(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ server: UnsafeMutablePointer<BackendConnection>
+  ) {
+    guard let side = server.pointee.connection.tls.pointer else { return }
+    switch http.buffers.handshake(&server.pointee.connection, side) {
+    case .waiting: break
+    case .done:
+      server.pointee.isSecuring = false
+      sendRequest(handle, exchange)
+    case .failed(let words): connectFailed(handle, exchange, "TLS: \(words)")
+    }
   }
 
   private mutating func sendProxyHeader(

@@ -111,6 +111,10 @@ extension Worker {
     guard let server = http.servers.pointer(to: handle) else { return }
     timers.cancel(server.pointee.timer)
     if let exchange = http.exchanges.pointer(to: server.pointee.exchange) { exchange.pointee.server = .none }
+    if !server.pointee.connection.tls.isEmpty {
+      if !server.pointee.isSecuring { http.buffers.sayClose(&server.pointee.connection) }
+      group.freeMemory(TLSSide.openSSLMemory)
+    }
     http.buffers.forget(&server.pointee.connection)
     _ = http.servers.remove(handle)
   }
@@ -144,6 +148,7 @@ extension Worker {
       endClient(handle, reset: false)
       return
     }
+    http.buffers.sayClose(&client.pointee.connection)
     SocketIO.finish(client.pointee.connection.socket.number)
     client.pointee.phase = .lingering
     client.pointee.connection.unread.free(into: &http.buffers.blocks)
@@ -160,6 +165,10 @@ extension Worker {
     if client.pointee.exchange != .none {
       if let exchange = http.exchanges.pointer(to: client.pointee.exchange) { exchange.pointee.keepsServer = false }
       endExchange(client.pointee.exchange)
+    }
+    if !client.pointee.connection.tls.isEmpty {
+      if !reset { http.buffers.sayClose(&client.pointee.connection) }
+      group.freeMemory(TLSSide.openSSLMemory)
     }
     if reset { SocketIO.resetOnClose(client.pointee.connection.socket.number) }
     timers.cancel(client.pointee.timer)

@@ -26,6 +26,25 @@ extension Worker {
     setDeadline(handle, client, now.later(client.pointee.http.requestNanoseconds))
   }
 
+  /// A client has greeted, and goes on with requests.
+  mutating func beginHTTP(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ http: HTTPService) {
+    let unsent = session.pointee.toClient.spill.isHolding
+    guard let session = sessions.remove(handle) else { return }
+    var client = HTTPClient(
+      service: session.service, http: http, client: session.client, address: session.clientAddress,
+      port: session.clientPort, now: now)
+    client.ticket = session.ticket
+    client.connection.tls = session.clientTLS
+    client.connection.isReadable = true
+    client.connection.isFinished = session.early.contains(.peerFinished)
+    if unsent {
+      let rest = session.toClient.spill.remaining
+      client.connection.unsent.append(rest, from: &self.http.buffers.blocks)
+      group.freeMemory(session.toClient.spill.size)
+    }
+    beginHTTP(client, watched: true)
+  }
+
   mutating func httpClientEvent(_ handle: Handle, _ readiness: Readiness) {
     guard let client = http.clients.pointer(to: handle) else { return }
     client.pointee.connection.notice(readiness)

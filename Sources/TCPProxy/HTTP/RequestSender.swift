@@ -75,7 +75,7 @@ extension Worker {
       let port = client.pointee.localPort
       rewrite.forwarding = Forwarding(
         style: client.pointee.http.forwarded, trustsPeer: client.pointee.isTrusted, client: client.pointee.address,
-        scheme: .http, port: port)
+        scheme: client.pointee.connection.tls.isEmpty ? .http : .https, port: port)
       switch RequestWriter.write(
         exchange.pointee.head, http.requestFields, of: UnsafeRawBufferPointer(exchange.pointee.request.bytes),
         rewrite: rewrite, into: http.buffers.head)

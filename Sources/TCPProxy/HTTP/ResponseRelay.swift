@@ -26,6 +26,11 @@ extension Worker {
       }
       return
     }
+    if server.pointee.isSecuring {
+      if !server.pointee.connection.unsent.isEmpty { _ = http.buffers.flush(&server.pointee.connection) }
+      continueSecuring(exchangeHandle, exchange, server)
+      return
+    }
     if readiness.contains(.writable), !server.pointee.connection.unsent.isEmpty {
       switch http.buffers.flush(&server.pointee.connection) {
       case .held: break
@@ -48,7 +53,7 @@ extension Worker {
       let exchange = http.exchanges.pointer(to: server.pointee.exchange),
       let client = http.clients.pointer(to: exchange.pointee.client)
     {
-      if server.pointee.isConnecting || !client.pointee.connection.unsent.isEmpty { return }
+      if server.pointee.isConnecting || server.pointee.isSecuring || !client.pointee.connection.unsent.isEmpty { return }
       let exchangeHandle = server.pointee.exchange
       let size = Int(server.pointee.readSize)
       switch http.buffers.receive(&server.pointee.connection, atMost: size) {
