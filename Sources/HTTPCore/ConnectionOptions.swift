@@ -9,6 +9,8 @@ public struct ConnectionOptions: OptionSet, Sendable, BitwiseCopyable {
   public static let keepAlive = ConnectionOptions(rawValue: 2)
   public static let upgrade = ConnectionOptions(rawValue: 4)
   public static let te = ConnectionOptions(rawValue: 8)
+  /// Something else: names of fields that are not to be passed on.
+  public static let named = ConnectionOptions(rawValue: 16)
 
   /// Options that are read; a message with more is refused. Each is compared with all fields.
   public static let most = 32
@@ -42,6 +44,7 @@ public struct ConnectionOptions: OptionSet, Sendable, BitwiseCopyable {
         } else if option.equalsIgnoringCase("te") {
           options.insert(.te)
         } else {
+          options.insert(.named)
           HopByHop.markNominated(option, in: &fields, of: bytes)
         }
       }

@@ -30,6 +30,9 @@ public struct RequestHead: Equatable, Sendable, BitwiseCopyable {
   public var upgrade: Upgrade
   /// Whether the client takes trailers (`TE: trailers`, RFC 9110, 10.1.4).
   public var acceptsTrailers: Bool
+  /// Whether trailers, if there are any, may be sent on. Not when the Connection field names fields of its own: one
+  /// of the trailers could be meant, and the names may be gone when they come (RFC 9110, 7.6.1).
+  public var forwardsTrailers: Bool
   /// Of an OPTIONS or TRACE only (RFC 9110, 7.6.2): at 0 it must be answered here and not be forwarded. The writer
   /// sends one less.
   public var maxForwards: UInt64?
@@ -82,16 +85,14 @@ extension RequestHead {
   ) throws(MessageFault) -> RequestHead? {
     var requestLine: RequestLine?
     while !progress.hasFirstLine {
+      // Whoever speaks something else here, TLS for one, need not be waited for.
+      let start = Int(progress.lineStart)
+      if start < bytes.count {
+        let first = bytes[start]
+        guard ByteSet.token.contains(first) || first == Byte.carriageReturn && start == 0 else { throw .badMethod }
+      }
       switch HeadLine.next(bytes, limits: limits, progress: &progress) {
-      case .needMore:
-        // Whoever speaks something else here, TLS for one, need not be waited for.
-        if Int(progress.lineStart) < bytes.count {
-          let first = bytes[Int(progress.lineStart)]
-          guard ByteSet.token.contains(first) || first == Byte.carriageReturn && progress.lineStart == 0 else {
-            throw .badMethod
-          }
-        }
-        return nil
+      case .needMore: return nil
       case .fault(let fault): throw fault
       case .line(let start, let end, _):
         // One empty line before a request is passed over (RFC 9112, 2.2).
@@ -142,6 +143,7 @@ extension RequestHead {
       ? Upgrade.read(fields, of: bytes) : .none
     if upgrade == .webSocket, line.method != .get { self.upgrade = .none }
     self.acceptsTrailers = fields.contains(.te) && Self.acceptsTrailers(fields, of: bytes)
+    self.forwardsTrailers = !options.contains(.named)
     self.maxForwards =
       fields.contains(.maxForwards) && (line.method == .options || line.method == .trace)
       ? try Self.maxForwards(fields, of: bytes) : nil

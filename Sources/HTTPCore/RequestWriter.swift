@@ -7,7 +7,8 @@ public struct RequestRewrite {
   public var path: UnsafeRawBufferPointer?
   /// In place of the client's query, when a rewrite changes it. Without the question mark; empty for none.
   public var query: UnsafeRawBufferPointer?
-  /// The Host of a route that does not keep the client's, checked by `FieldText.isHost`.
+  /// The Host of a route that does not keep the client's, checked by `FieldText.isHost`. To be given where
+  /// `RequestHead.authority` is nil, or Host is sent empty.
   public var host: UnsafeRawBufferPointer?
   public var edits: FieldEdits?
   public var forwarding = Forwarding(style: [])

@@ -17,6 +17,8 @@ public struct ResponseHead: Equatable, Sendable, BitwiseCopyable {
   /// Whether the backend's connection can be used again when the body has been read. False whenever there is doubt about
   /// where this message ends.
   public var keepsAlive: Bool
+  /// Whether trailers, if there are any, may be sent on: see `RequestHead.forwardsTrailers`.
+  public var forwardsTrailers: Bool
   /// With 101, what is switched to. It must be what the client asked for (RFC 9110, 7.8): compare with
   /// `RequestHead.upgrade`, else 502.
   public var upgrade: Upgrade
@@ -67,10 +69,9 @@ extension ResponseHead {
   ) throws(MessageFault) -> ResponseHead? {
     var statusLine: StatusLine?
     if !progress.hasFirstLine {
+      if let first = bytes.first, first != 0x48 { throw .badStatusLine }
       switch HeadLine.next(bytes, limits: limits, progress: &progress) {
-      case .needMore:
-        if let first = bytes.first, first != 0x48 { throw .badStatusLine }
-        return nil
+      case .needMore: return nil
       case .fault(let fault): throw fault
       case .line(let start, let end, _):
         statusLine = try StatusLine.parse(bytes, from: start, to: end)
@@ -95,20 +96,20 @@ extension ResponseHead {
     _ line: StatusLine, answering method: Method, fields: inout FieldTable, of bytes: UnsafeRawBufferPointer,
     length: Int
   ) throws(MessageFault) {
-    let body = try BodyFields.read(fields, of: bytes, version: line.version, mayRepeat: true)
+    // What a tunnel's head says of lengths is to be ignored (RFC 9110, 9.3.6).
+    let isTunnel = line.status == 101 || method == .connect && (200...299).contains(line.status)
+    let body = isTunnel ? BodyFields() : try BodyFields.read(fields, of: bytes, version: line.version, mayRepeat: true)
     let options =
       fields.contains(.connection) ? try ConnectionOptions.read(&fields, of: bytes) : ConnectionOptions()
     let framing: BodyFraming
     var isDoubtful = false
     switch line.status {
-    case 101:
+    case _ where isTunnel:
       framing = .tunnel
     case 100...199, 204:
       framing = .none
       // It must not say how long it is. A backend that does may well send a body.
       isDoubtful = body.isChunked || body.length ?? 0 > 0
-    case 200...299 where method == .connect:
-      framing = .tunnel
     case 304:
       framing = .none
     default:
@@ -128,6 +129,7 @@ extension ResponseHead {
     declaredLength = line.status < 200 || line.status == 204 ? nil : body.length
     keepsAlive =
       options.keepsAlive(line.version) && !isDoubtful && framing != .untilClose && framing != .tunnel
+    forwardsTrailers = !options.contains(.named)
     upgrade = line.status == 101 && options.contains(.upgrade) ? Upgrade.read(fields, of: bytes) : .none
     self.length = length
   }

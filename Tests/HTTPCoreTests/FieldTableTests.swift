@@ -96,6 +96,21 @@ import Testing
     #expect(dropped == ["Connection", "X-Own", "Keep-Alive", "x-own"])
   }
 
+  @Test(arguments: [("close", true), ("Keep-Alive, TE, Upgrade", true), ("X-Own", false), ("close, Cookie", false)])
+  func trailersStayBehindWhenConnectionNamesFields(_ options: String, _ expected: Bool) {
+    var progress = HeadProgress()
+    withTable { table in
+      bytes("GET / HTTP/1.1\r\nHost: a\r\nConnection: \(options)\r\n\r\n").withUnsafeBytes { bytes in
+        let answer = RequestHead.parse(bytes, limits: HeadLimits(), progress: &progress, into: &table)
+        guard case .head(let head) = answer else {
+          Issue.record("\(answer)")
+          return
+        }
+        #expect(head.forwardsTrailers == expected)
+      }
+    }
+  }
+
   @Test func searchesAgreeWithTheirPlainForms() {
     let seed = UInt64.random(in: 0...UInt64.max)
     var generator = SeededGenerator(seed: seed)
