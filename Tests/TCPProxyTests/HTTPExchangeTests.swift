@@ -3,6 +3,8 @@ import Base
 import HTTPCore
 import Reactor
 import Testing
+import Glibc
+import Synchronization
 
 @testable import TCPProxy
 
@@ -213,4 +215,208 @@ extension End {
 
 extension HandServer {
   func accept() throws -> End { try accept(1)[0] }
+}
+
+/// What does not go as it should, and what must be left afterwards.
+@Suite(.timeLimit(.minutes(1)))
+struct HTTPTroubleTests {
+  private func front(
+    _ servers: [HandServer], _ settings: HTTPService.Settings = HTTPService.Settings(),
+    _ configure: (inout Destination.Settings) -> Void = { _ in }
+  ) throws -> Front {
+    try Front(servers.map(\.address), http: HTTPService(settings), configure)
+  }
+
+  @Test func answersEarlyAndThrowsTheRestAway() throws {
+    let server = try HandServer()
+    let front = try front([server])
+    let client = try front.client()
+    try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nbegin")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "begin")
+    try backend.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+    let response = try client.receive(until: "no")
+    #expect(response.contains("Connection: close\r\n"))
+    #expect(try client.receive() == "")
+    // The rest of the body goes nowhere, and does no harm.
+    _ = try? client.send(String(repeating: "x", count: 50_000))
+    #expect(try backend.receiveToEnd() == "")
+  }
+
+  @Test func refusesABodyThatIsTooLarge() throws {
+    let server = try HandServer()
+    var settings = HTTPService.Settings()
+    settings.maxBody = 10
+    let front = try front([server], settings)
+    let declared = try front.client()
+    try declared.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n")
+    #expect(try declared.receiveToEnd().hasPrefix("HTTP/1.1 413 "))
+    let chunked = try front.client()
+    try chunked.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "12345678")
+    try chunked.send("3\r\nabc\r\n")
+    #expect(try chunked.receiveToEnd().hasPrefix("HTTP/1.1 413 "))
+    #expect(try backend.receiveToEnd() == "")
+  }
+
+  @Test func saysThatAHeadDidNotComeInTime() throws {
+    let server = try HandServer()
+    var settings = HTTPService.Settings()
+    settings.request = .milliseconds(50)
+    let front = try front([server], settings)
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\n")
+    #expect(try client.receiveToEnd().hasPrefix("HTTP/1.1 408 "))
+  }
+
+  @Test func saysThatNoResponseCameInTime() throws {
+    let server = try HandServer()
+    let front = try front([server]) { $0.http.response = .milliseconds(50) }
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    let backend = try server.accept()
+    #expect(try client.receive(until: "Timeout\n").hasPrefix("HTTP/1.1 504 "))
+    _ = try backend.receive(until: "\r\n\r\n")
+    #expect(try backend.receiveToEnd() == "")
+    // The client's connection is as good as before.
+    try client.send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+    let second = try server.accept()
+    _ = try second.receive(until: "\r\n\r\n")
+    try second.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    #expect(try client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
+  }
+
+  @Test(arguments: [
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 2000 OK\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "SSH-2.0-OpenSSH\r\n",
+    "HTTP/1.1 200 OK\r\nbad name: 1\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+  ])
+  func doesNotPassABadResponseOn(response: String) throws {
+    let server = try HandServer()
+    let front = try front([server])
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "\r\n\r\n")
+    try backend.send(response)
+    #expect(try client.receive(until: "Gateway\n").hasPrefix("HTTP/1.1 502 "))
+    #expect(try backend.receiveToEnd() == "")
+  }
+
+  @Test(arguments: ["HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"])
+  func showsThatAResponseWasCut(response: String) throws {
+    let server = try HandServer()
+    let front = try front([server])
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "\r\n\r\n")
+    try backend.send(response)
+    backend.close()
+    let all = try client.receiveToEnd()
+    #expect(!all.contains("0\r\n\r\n"))
+  }
+
+  @Test func takesAClosedConnectionForNobody() throws {
+    let server = try HandServer()
+    let front = try front([server])
+    let client = try front.client()
+    for number in 1...5 {
+      try client.send("POST /\(number) HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+      let backend = try server.accept()
+      _ = try backend.receive(until: "\r\n\r\nx")
+      try backend.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\(number)")
+      backend.close()
+      #expect(try client.receive(until: "\r\n\r\n\(number)").hasPrefix("HTTP/1.1 200"))
+    }
+  }
+
+  @Test func keepsConnectionsWithAnIdentityFromOthers() throws {
+    let server = try HandServer()
+    let front = try front([server])
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "\r\n\r\n")
+    try backend.send("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n")
+    _ = try client.receive(until: "\r\n\r\n")
+    #expect(try backend.receiveToEnd() == "")
+  }
+
+  @Test func endsTheExchangeOfAClientThatLeft() throws {
+    let server = try HandServer()
+    let front = try front([server])
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "\r\n\r\n")
+    client.reset()
+    #expect(try backend.receiveToEnd() == "")
+  }
+
+  @Test func passesLargeBodiesBothWaysToThoseWhoReadSlowly() throws {
+    let server = try HandServer()
+    let front = try front([server])
+    let client = try front.client()
+    let part = String(repeating: "0123456789abcdef", count: 4096)
+    let parts = 64
+    try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(part.utf8.count * parts)\r\n\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "\r\n\r\n")
+    try client.exchange(part, parts, with: backend)
+    try backend.send("HTTP/1.1 200 OK\r\nContent-Length: \(part.utf8.count * parts)\r\n\r\n")
+    _ = try client.receive(until: "\r\n\r\n")
+    try backend.exchange(part, parts, with: client)
+    // In order, and the connections go on.
+    try client.send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(try backend.receive(until: "\r\n\r\n").hasPrefix("GET /2 "))
+  }
+
+  @Test func leavesNothingBehind() throws {
+    let server = try HandServer()
+    let front = try front([server])
+    var generator = SeededGenerator(seed: 20)
+    for _ in 0..<200 {
+      let client = try front.client()
+      let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+      try client.send(String(request.prefix(Int(generator.next() % UInt64(request.count)))))
+      if generator.next() & 1 == 0 { client.reset() } else { client.close() }
+    }
+    let limit = Clock.now.later(20_000_000_000)
+    while front.counters.sessions.load(ordering: .relaxed) > 0 {
+      try #require(Clock.now < limit, "\(front.counters.sessions.load(ordering: .relaxed)) are left")
+      _ = server.acceptAll()
+      sched_yield()
+    }
+    #expect(front.backends[0].sessions.load(ordering: .relaxed) == 0)
+  }
+}
+
+extension End {
+  /// Sends `count` times `part` as fast as the other end takes it, which reads meanwhile and compares.
+  func exchange(_ part: String, _ count: Int, with other: End) throws {
+    let bytes = Array(part.utf8)
+    let total = bytes.count * count
+    var sent = 0
+    var seen = 0
+    var room = [UInt8](repeating: 0, count: 5000)
+    let limit = Clock.now.later(30_000_000_000)
+    while seen < total {
+      guard Clock.now < limit else { throw TooLate(description: "\(seen) of \(total) bytes came") }
+      if sent < total {
+        let start = sent % bytes.count
+        let delivered = bytes.withUnsafeBytes {
+          SocketIO.send(number, from: $0.baseAddress! + start, count: bytes.count - start, more: false)
+        }
+        if case .bytes(let count) = delivered { sent += count }
+      }
+      if case .bytes(let count) = SocketIO.receive(other.number, into: &room, count: room.count) {
+        for index in 0..<count where room[index] != bytes[(seen + index) % bytes.count] {
+          throw TooLate(description: "another byte at \(seen + index)")
+        }
+        seen += count
+      }
+    }
+  }
 }
