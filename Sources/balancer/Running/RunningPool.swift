@@ -113,7 +113,7 @@ extension SchedulerKind {
       case .random: .random
       case .first: .first
       case .sourceHash: .sourceHash
-      case .serverNameHash(let load): .hash(.serverName, load: load)
+      case .hash(let key, let load): .hash(SchedulerKind.HashKey(key), load: load)
       case .peakEWMA: .peakEWMA
       }
   }

@@ -1,0 +1,26 @@
+/// What whoever compiles regular expressions says of one. Reading a file has to know, and this target cannot compile any.
+public enum ExpressionVerdict: Equatable, Sendable {
+  /// With so many groups in parentheses.
+  case valid(groups: Int)
+  /// Why it is none, in words that finish the sentence "`EXPRESSION` …".
+  case malformed(String)
+}
+
+extension Shape where Value == String {
+  static var longestExpression: Int { 1024 }
+
+  /// A regular expression as PCRE2 has them.
+  static var expression: Shape {
+    .scalar(
+      "a regular expression of 1 to \(longestExpression) characters",
+      ["type": "string", "minLength": 1, "maxLength": .integer(longestExpression)], definition: "expression",
+      read: { scalar, reading throws(Mistake) in
+        guard let text = scalar.text, (1...longestExpression).contains(text.unicodeScalars.count) else {
+          throw .unexpected()
+        }
+        if case .malformed(let why) = reading.expressions(text) { throw .described(why) }
+        return text
+      },
+      write: { .string($0) })
+  }
+}
