@@ -21,6 +21,7 @@ let package = Package(
     .target(name: "Configuration", dependencies: ["Base"]),
     .target(name: "Balancing", dependencies: ["Base"]),
     .target(name: "Simulation", dependencies: ["Base", "Balancing"]),
+    .target(name: "HTTPCore", dependencies: ["Base"]),
     .target(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
@@ -50,6 +51,7 @@ let package = Package(
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "Base"], exclude: ["Examples"]),
     .testTarget(name: "BalancingTests", dependencies: ["Balancing", "Base"]),
+    .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore", "Base"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Balancing", "Base"]),
     .testTarget(
       name: "TelemetryTests",
