@@ -8,11 +8,11 @@ extension Configuration {
   ///   - file: the file's name as errors tell it.
   ///   - folder: the absolute path that relative paths in the file start from.
   ///   - environment: the value of a variable, nil where it is not set.
-  ///   - expressions: judges a regular expression.
+  ///   - judges: know what this target cannot.
   /// - Throws: every mistake in the file in one go. After a syntax error it is the only one.
   public static func read(
     _ bytes: [UInt8], file: String, folder: String, environment: (String) -> String?,
-    expressions: @escaping @Sendable (String) -> ExpressionVerdict
+    judges: Judges
   ) throws(ConfigurationErrors) -> Configuration {
     let json: JSONValue
     do {
@@ -23,7 +23,7 @@ extension Configuration {
       ])
     }
     let (configuration, errors) = withoutActuallyEscaping(environment) { environment in
-      let reading = Reading(file: file, folder: folder, environment: environment, expressions: expressions)
+      let reading = Reading(file: file, folder: folder, environment: environment, judges: judges)
       return (Draft.read(json, reading), reading.errors)
     }
     guard errors.isEmpty, let configuration else {

@@ -95,7 +95,7 @@ extension RouteConfiguration.Rewrite {
       reading.fail(at: json.location, "\"to\" is missing: what takes the place of what matches")
       return
     }
-    if case .valid(let groups) = reading.expressions(regex), let highest = Template.highestGroup(of: to), highest > groups {
+    if case .valid(let groups) = reading.judges.expression(regex), let highest = Template.highestGroup(of: to), highest > groups {
       let has = groups == 0 ? "no group" : groups == 1 ? "one group" : "\(groups) groups"
       reading.fail(
         at: json["to"]?.location ?? json.location, path: "\(reading.path).to",

@@ -69,7 +69,7 @@ extension Shape where Value == String {
         "pattern":
           "^(?!.*/\\.{1,2}(/|$))/([^?#%\\u0000-\\u0020\\u007F]|%[0-9A-Fa-f]{2})*$",
       ], definition: "path",
-      read: { scalar, _ throws(Mistake) in
+      read: { scalar, reading throws(Mistake) in
         guard let text = scalar.text, text.unicodeScalars.count <= longestPath else { throw .unexpected() }
         if !text.hasPrefix("/") { throw .described("does not begin with a slash: a path such as \"/api\" expected") }
         if text.contains("?") || text.contains("#") { throw .described("has a query: match that with \"query\"") }
@@ -80,6 +80,7 @@ extension Shape where Value == String {
         for segment in text.split(separator: "/") where segment == "." || segment == ".." {
           throw .described("has the segment \"\(segment)\": it is taken out of every path before it is matched")
         }
+        if let fault = reading.judges.path(text) { throw .described(fault) }
         return text
       },
       write: { .string($0) })

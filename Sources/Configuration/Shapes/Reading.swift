@@ -18,7 +18,7 @@ final class Reading {
   let file: String
   let folder: String
   let environment: (String) -> String?
-  let expressions: @Sendable (String) -> ExpressionVerdict
+  let judges: Judges
 
   private(set) var errors: [ConfigurationError] = []
   private(set) var places: [String: Location] = [:]
@@ -31,12 +31,12 @@ final class Reading {
 
   init(
     file: String, folder: String, environment: @escaping (String) -> String?,
-    expressions: @escaping @Sendable (String) -> ExpressionVerdict
+    judges: Judges
   ) {
     self.file = file
     self.folder = folder
     self.environment = environment
-    self.expressions = expressions
+    self.judges = judges
   }
 
   // MARK: The path

@@ -1,4 +1,18 @@
-/// What whoever compiles regular expressions says of one. Reading a file has to know, and this target cannot compile any.
+/// What reading a file has to know, and this target cannot find out by itself.
+public struct Judges: Sendable {
+  /// Judges a regular expression.
+  public var expression: @Sendable (String) -> ExpressionVerdict
+  /// Why no request can have a path, in words that finish the sentence "`PATH` …"; nil when one can.
+  public var path: @Sendable (String) -> String?
+
+  public init(
+    expression: @escaping @Sendable (String) -> ExpressionVerdict, path: @escaping @Sendable (String) -> String?
+  ) {
+    self.expression = expression
+    self.path = path
+  }
+}
+
 public enum ExpressionVerdict: Equatable, Sendable {
   /// With so many groups in parentheses.
   case valid(groups: Int)
@@ -18,7 +32,7 @@ extension Shape where Value == String {
         guard let text = scalar.text, (1...longestExpression).contains(text.unicodeScalars.count) else {
           throw .unexpected()
         }
-        if case .malformed(let why) = reading.expressions(text) { throw .described(why) }
+        if case .malformed(let why) = reading.judges.expression(text) { throw .described(why) }
         return text
       },
       write: { .string($0) })
