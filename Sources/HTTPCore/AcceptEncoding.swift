@@ -21,7 +21,9 @@ public enum AcceptEncoding {
         while nameEnd < Int(element.end), bytes[nameEnd] != Byte.semicolon { nameEnd += 1 }
         let name = bytes[bytes.trimmed(ByteRange(Int(element.start), nameEnd))]
         let weight = QualityValue.read(bytes[ByteRange(nameEnd, Int(element.end))])
-        if name.equalsIgnoringCase(coding) || name.equalsIgnoringCase("x-gzip") && coding.bytes.equalsIgnoringCase("gzip") {
+        if name.equalsIgnoringCase(coding)
+          || name.equalsIgnoringCase("x-gzip") && coding.bytes.equalsIgnoringCase("gzip")
+        {
           named = max(named ?? 0, weight)
         } else if name.equalsIgnoringCase("*") {
           any = weight

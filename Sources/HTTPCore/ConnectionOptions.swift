@@ -20,7 +20,8 @@ public struct ConnectionOptions: OptionSet, Sendable, BitwiseCopyable {
   }
 
   /// Reads the Connection fields and marks the fields that they name.
-  static func read(_ fields: inout FieldTable, of bytes: UnsafeRawBufferPointer) throws(MessageFault) -> ConnectionOptions
+  static func read(_ fields: inout FieldTable, of bytes: UnsafeRawBufferPointer) throws(MessageFault)
+    -> ConnectionOptions
   {
     var options: ConnectionOptions = []
     var count = 0

@@ -12,8 +12,9 @@ public enum HopByHop {
   /// Only fields of no known name can be taken out this way. The others mean the same to everybody on the way, and
   /// a sender must not name them (RFC 9110, 7.6.1); a client that could remove X-Forwarded-For, Authorization or Host
   /// could pretend to be somebody else.
-  static func markNominated(_ option: UnsafeRawBufferPointer, in fields: inout FieldTable, of bytes: UnsafeRawBufferPointer)
-  {
+  static func markNominated(
+    _ option: UnsafeRawBufferPointer, in fields: inout FieldTable, of bytes: UnsafeRawBufferPointer
+  ) {
     var from = 0
     while let index = fields.index(named: option, in: bytes, from: from) {
       if fields[index].known == .other { fields.mark(.nominated, at: index) }

@@ -165,7 +165,8 @@ public enum PathNormalizer {
     while index <= end {
       let isEscape = index + 2 < end && path[index] == Byte.percent
       let isSlash =
-        isEscape && (path[index + 1] == 0x32 && path[index + 2] == 0x46 || path[index + 1] == 0x35 && path[index + 2] == 0x43)
+        isEscape
+        && (path[index + 1] == 0x32 && path[index + 2] == 0x46 || path[index + 1] == 0x35 && path[index + 2] == 0x43)
       guard index == end || isSlash else {
         index += 1
         continue

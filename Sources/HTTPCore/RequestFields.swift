@@ -2,7 +2,7 @@
 extension RequestHead {
   /// RFC 9112, 3.2: one Host, and it must not contradict the target.
   static func authority(
-    _ line: borrowing RequestLine, _ fields: borrowing FieldTable, of bytes: UnsafeRawBufferPointer
+    _ line: RequestLine, _ fields: borrowing FieldTable, of bytes: UnsafeRawBufferPointer
   ) throws(MessageFault) -> Authority? {
     guard fields.repeated & KnownField.host.bit == 0 else { throw .repeatedHost }
     guard let field = fields.first(.host) else {

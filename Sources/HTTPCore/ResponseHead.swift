@@ -92,7 +92,8 @@ extension ResponseHead {
 
   @inline(__always)
   private init(
-    _ line: StatusLine, answering method: Method, fields: inout FieldTable, of bytes: UnsafeRawBufferPointer, length: Int
+    _ line: StatusLine, answering method: Method, fields: inout FieldTable, of bytes: UnsafeRawBufferPointer,
+    length: Int
   ) throws(MessageFault) {
     let body = try BodyFields.read(fields, of: bytes, version: line.version, mayRepeat: true)
     let options =
