@@ -47,9 +47,9 @@ import Testing
     listener.timeouts.client = .seconds(3600)
     listener.timeouts.session = .seconds(86_400)
     listener.timeouts.handshake = .seconds(3)
-    var route = ListenerConfiguration.Route()
-    route.sni = try [.init(parsing: "db.example.com"), .init(parsing: "*.db.example.com")]
-    route.pool = "web"
+    var route = RouteConfiguration()
+    route.match.sni = try [.init(parsing: "db.example.com"), .init(parsing: "*.db.example.com")]
+    route.pools = [PoolShare("web")]
     listener.routes = [route]
     listener.proxyProtocol = .v2
     listener.trustedProxies = [try .init(parsing: "10.0.0.0/8")]
@@ -80,7 +80,7 @@ import Testing
     three.name = "three"
     three.weight = 0
     pool.backends = [one, two, three]
-    pool.scheduler = .serverNameHash(load: 1.25)
+    pool.scheduler = .hash(.serverName, load: 1.25)
     pool.retryBudget = 50
     pool.slowStart = .seconds(30)
     var sticky = StickyConfiguration()
@@ -139,7 +139,7 @@ import Testing
     #expect(routed.listen.count == 12)
     #expect(Endpoint.written(routed.listen) == ["127.0.0.1:8000-8010", "unix:/run/a-1.sock"])
     #expect(
-      routed.routes.map { $0.sni.map(\.description) } == [
+      routed.routes.map { $0.match.sni.map(\.description) } == [
         ["a.example.com"], ["*.example.com", "example.com", "_x.example.net"],
       ])
     #expect(open.proxyProtocol == .any)

@@ -21,14 +21,17 @@ enum FieldName {
 
   /// What frames a message or belongs to one connection (RFC 9110, 7.6.1; RFC 9112, 6).
   private static let framing = [
-    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection", "content-length", "expect", "http2-settings", "keep-alive", "max-forwards", "proxy-authenticate",
+    "proxy-authentication-info", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding",
+    "upgrade",
   ]
 
   @Sendable
   static func refuseFraming(_ name: String, _ location: Location, _ reading: Reading) {
-    let lowered = name.lowercased()
+    // Servers that hand fields to programs as variables cannot tell an underscore from a hyphen (RFC 3875, 4.1.18).
+    let lowered = String(name.lowercased().map { $0 == "_" ? "-" : $0 })
     if lowered == "host" {
-      reading.fail(at: location, "\"host\" of the route says which Host a backend gets")
+      reading.fail(at: location, "write \"host\" instead: the key that says which Host a backend gets")
     } else if framing.contains(lowered) {
       reading.fail(at: location, "\(name.quoted) belongs to one connection: the program sets it where it is due")
     }
@@ -46,15 +49,21 @@ extension Shape where Value == String {
       write: { .string($0) })
   }
 
-  /// RFC 9110, 5.5: no control characters; UTF-8 goes through as bytes.
+  /// RFC 9110, 5.5: no control characters, and no blanks around it, which no reader keeps; UTF-8 goes through as bytes.
   static var fieldValue: Shape {
     .scalar(
       "a text of at most 4096 characters without control characters",
-      ["type": "string", "pattern": "^[^\\u0000-\\u0008\\u000A-\\u001F\\u007F]{0,4096}$"],
+      [
+        "type": "string", "maxLength": 4096,
+        "pattern": "^([^\\u0000-\\u0020\\u007F]([^\\u0000-\\u0008\\u000A-\\u001F\\u007F]*[^\\u0000-\\u0020\\u007F])?)?$",
+      ],
       read: { scalar, _ throws(Mistake) in
         guard let text = scalar.text, text.unicodeScalars.count <= 4096,
           text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 })
         else { throw .unexpected() }
+        if let first = text.utf8.first, let last = text.utf8.last, [first, last].contains(where: { $0 == 0x20 || $0 == 0x09 }) {
+          throw .described("has blanks around it, which no reader keeps")
+        }
         return text
       },
       write: { .string($0) })
