@@ -17,6 +17,8 @@ public struct HostPattern: Hashable, Sendable {
         throw SNIPattern.Malformed("has no brackets: write [\(address.uriText)], as a URI does")
       }
       (name, isWildcard) = (address.description, false)
+    } else if text == "*" {
+      throw SNIPattern.Malformed("takes every host: leave \"host\" out")
     } else {
       let pattern = try SNIPattern(parsing: text)
       (name, isWildcard) = (pattern.name, pattern.isWildcard)

@@ -55,7 +55,9 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     if listener.routes.count > 100 { lines.append("and \(listener.routes.count - 100) more routes") }
     switch listener.mode {
     case .tcp: if listener.pool == nil { lines.append("whoever asks for another name is closed") }
-    case .http: lines += Self.text(listener.http, answersAll: listener.pool != nil)
+    case .http:
+      let answersAll = listener.pool != nil || listener.routes.contains { $0.match.isEverything }
+      lines += Self.text(listener.http, answersAll: answersAll)
     }
     if listener.proxyProtocol != .off {
       let version = listener.proxyProtocol == .any ? "" : " \(listener.proxyProtocol.rawValue)"

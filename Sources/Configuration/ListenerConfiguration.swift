@@ -88,7 +88,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
         "The name of the pool that serves what no route takes. Required without routes, unless redirectHTTPS answers everybody."
       ),
       Field(
-        "routes", \.routes, .given(.array("route", of: RouteConfiguration.shape)),
+        "routes", \.routes, .array("route", of: RouteConfiguration.shape),
         "What becomes of the requests that match; the first that does. tcp: other pools for TLS clients, by the server name that they ask for; nothing is decrypted."
       ),
       Field(

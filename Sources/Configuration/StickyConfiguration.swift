@@ -44,7 +44,7 @@ public struct StickyConfiguration: Equatable, Sendable {
       Field(
         "source", \.source, Shape<Bool>.yes.writing { $0 ? true : nil },
         "By the client's address; an IPv6 client is its /64."),
-      Field("cookie", \.cookie, .optional(.fieldName), "http: by a cookie of this name, which names the backend."),
+      Field("cookie", \.cookie, .optional(.token("a cookie's name such as \"server\"")), "http: by a cookie of this name, which names the backend."),
       Field(
         "ttl", \.ttl, .optional(.duration),
         "How long a client is remembered: source: after its last session began, 30m by default; cookie: after it got the cookie, by default until the browser is closed."

@@ -29,7 +29,7 @@ public final class RegularExpression: @unchecked Sendable {
       pcre2_compile_8(text.baseAddress, text.count, Self.options, &number, &offset, nil)
     }
     guard let code else {
-      throw Malformed(description: "is no regular expression: \(Self.message(number)) (behind \(offset) bytes of it)")
+      throw Malformed(description: "is no regular expression: \(Self.message(number)) (at byte \(offset))")
     }
     // Without machine code (an unknown processor, or memory that may not be executed) it is interpreted.
     isMachineCode = pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE) == 0

@@ -15,7 +15,7 @@ import Testing
   @Test(arguments: [
     ("2001:db8::1", "has no brackets: write [2001:db8::1], as a URI does"),
     ("a:8080", "has a colon: a name has no port"),
-    ("*", "takes every name: leave the route out and let the listener's pool have them"),
+    ("*", "takes every host: leave \"host\" out"),
     ("a.*.b", "has a star elsewhere than as its first label: write for example *.example.com"),
     ("[192.0.2.1]", "is not a host name"), ("[]", "is not a host name"), ("[::1", "has a colon: a name has no port"),
     ("", "is not a host name"), ("a.", "ends in a dot: write a"),

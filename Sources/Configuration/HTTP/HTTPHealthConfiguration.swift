@@ -29,7 +29,7 @@ public struct HTTPHealthConfiguration: Equatable, Sendable {
     guard http.method == "HEAD", http.body != nil, let body = json["body"] else { return }
     reading.fail(
       at: body.location, path: "\(reading.path).body", "the answer to HEAD has no content: leave one of them out")
-  }
+  }.sparse(Self())
 }
 
 extension Shape where Value == [ClosedRange<Int>] {

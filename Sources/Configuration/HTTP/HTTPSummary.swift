@@ -16,7 +16,7 @@ extension RouteConfiguration {
     if requestHeaders != HeaderEditsConfiguration() { parts.append("fields of the request changed") }
     if responseHeaders != HeaderEditsConfiguration() { parts.append("fields of the response changed") }
     if let timeout { parts.append("within \(timeout.written)") }
-    if let retries { parts.append("\(retries) retries") }
+    if let retries { parts.append(retries == 1 ? "1 retry" : "\(retries) retries") }
     if let mirror { parts.append("copied to pool \(mirror)") }
     if basicFile != nil { parts.append("for whoever has a password") }
     if let rateLimit {
@@ -76,7 +76,9 @@ extension AccessLogConfiguration {
       case .standardOutput: "standard output"
       case .file(let path): path
       }
-    let share = sample == 1 ? "each request" : "\(sample * 100) % of the requests"
+    let tenths = Int((sample * 1000).rounded())
+    let percent = "\(tenths / 10)\(tenths % 10 == 0 ? "" : ".\(tenths % 10)") %"
+    let share = sample == 1 ? "each request" : "\(percent) of the requests"
     return "\(share) as \(format.rawValue) to \(place)"
   }
 }

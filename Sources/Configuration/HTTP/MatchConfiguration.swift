@@ -35,7 +35,7 @@ public struct MatchConfiguration: Equatable, Sendable {
         at: path.location, path: "\(reading.path).path",
         "says all of the path: leave \(key.quoted) out")
     }
-  }
+  }.sparse(Self())
 
   static let keys = Set(fields.map(\.key))
 

@@ -63,7 +63,8 @@ public struct HeaderEditsConfiguration: Equatable, Sendable {
         .array("name", of: Shape<String>.fieldName, mayBeEmpty: true) { names, reading in
           for (index, json, name) in names { reading.inside(index) { FieldName.refuseFraming(name, json.location, reading) } }
         }, "Names of fields that are taken out."),
-    ])
+    ]
+  ).sparse(Self())
 }
 
 extension RouteConfiguration.Rewrite {

@@ -73,7 +73,7 @@ public struct RouteConfiguration: Equatable, Sendable {
     reading.fail(
       at: rewrite["prefix"]?.location ?? rewrite.location,
       path: "\(reading.path).rewrite.prefix", "takes the place of \"pathPrefix\", which \"match\" does not have")
-  }
+  }.sparse(Self())
 
   static let keys = Set(fields.map(\.key))
 

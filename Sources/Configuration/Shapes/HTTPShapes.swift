@@ -39,9 +39,12 @@ enum FieldName {
 }
 
 extension Shape where Value == String {
-  static var fieldName: Shape {
+  static var fieldName: Shape { .token(FieldName.rule.expected) }
+
+  /// What names of fields and cookies are made of (RFC 9110, 5.6.2; RFC 6265, 4.1.1).
+  static func token(_ expected: String) -> Shape {
     .scalar(
-      FieldName.rule.expected, ["type": "string", "pattern": .string(FieldName.rule.pattern)],
+      expected, ["type": "string", "pattern": .string(FieldName.rule.pattern)],
       read: { scalar, _ throws(Mistake) in
         guard let text = scalar.text, FieldName.isValid(text) else { throw .unexpected() }
         return text
@@ -223,9 +226,7 @@ extension Shape where Value == Int {
 extension Shape where Value == String? {
   /// A field's name, or `"off"`.
   static var fieldNameOrOff: Shape {
-    let name = Shape<String>.fieldName
-    return Shape<String>.fieldName.map({ $0 == "off" ? nil : $0 }, { $0 ?? "off" }).expecting(
-      "\(name.expected) or \"off\"")
+    Shape<String>.token("\(FieldName.rule.expected) or \"off\"").map({ $0 == "off" ? nil : $0 }, { $0 ?? "off" })
   }
 }
 

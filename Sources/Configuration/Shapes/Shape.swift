@@ -51,9 +51,6 @@ extension Shape {
       write: write)
   }
 
-  /// The same, described otherwise.
-  func expecting(_ expected: String) -> Shape { Shape(expected: expected, read: read, schema: schema, write: write) }
-
   /// The same, written otherwise.
   func writing(_ write: @escaping @Sendable (Value) -> JSONValue?) -> Shape {
     Shape(expected: expected, read: read, schema: schema, write: write)
@@ -77,5 +74,15 @@ extension Shape {
       expected: shape.expected, read: shape.read,
       schema: { _, definitions in shape.schema(nil, definitions) },
       write: { $0.isEmpty ? nil : shape.write($0) })
+  }
+
+  /// An object of which only what is not as in `initial` is written: nothing at all where nothing is.
+  func sparse(_ initial: Value) -> Shape {
+    writing { [write] value in
+      guard case .object(let members) = write(value)?.kind else { return nil }
+      let plain = write(initial)
+      let others = members.filter { $0.value.text != plain?[$0.key]?.text }
+      return others.isEmpty ? nil : JSONValue(.object(others))
+    }
   }
 }

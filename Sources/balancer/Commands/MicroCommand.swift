@@ -6,7 +6,7 @@ import Reactor
 /// What `scripts/benchmark micro` runs.
 struct MicroCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "micro", abstract: "Measure what picking a backend costs.", shouldDisplay: false)
+    commandName: "micro", abstract: "Measure what picking a backend and choosing a route cost.", shouldDisplay: false)
 
   private static let backends = 1000
   private static let picks = 200_000
@@ -26,6 +26,7 @@ struct MicroCommand: ParsableCommand {
       )
       if max(equal, unequal) >= Self.allowed { isSlow = true }
     }
+    if RoutingMicro.run() { isSlow = true }
     if isSlow {
       print("more than \(Self.allowed) ns")
       throw ExitCode.failure
