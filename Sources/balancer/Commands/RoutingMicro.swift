@@ -37,7 +37,7 @@ enum RoutingMicro {
     }
     var cases: [(String, [RouteMatch], (Int) -> Asked)] = [1, 100, 10_000].map { count in
       (
-        "\(count) hosts", (0..<count).map { route(host: host($0)) },
+        count == 1 ? "1 host" : "\(count) hosts", (0..<count).map { route(host: host($0)) },
         { (host($0 * 7919 % count), "/index.html") }
       )
     }
