@@ -34,10 +34,14 @@ struct RunningListener {
     } else {
       clients = nil
     }
-    let routed = configuration.routes.compactMap { route in
-      pools[route.pool].map { (route.sni, $0.destination) }
+    // A tcp listener's routes have one pool each and nothing but server names to match.
+    let routed = (configuration.mode == .tcp ? configuration.routes : []).compactMap { route in
+      route.pools.first.flatMap { pools[$0.pool] }.map { (route.match.sni, $0.destination) }
     }
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
+    if configuration.mode == .http {
+      settings.http = HTTPService(HTTPService.Settings(configuration, addresses: addresses))
+    }
     service = Service(
       listener: configuration.name, counters: counters,
       destination: configuration.pool.flatMap { pools[$0] }?.destination,
@@ -86,6 +90,11 @@ extension Destination.Settings {
     keepAlive = pool.tcpKeepAlive
     prewarm = pool.prewarm
     watchesOutcomes = pool.outlier != nil
+    http.response = pool.timeouts.response
+    http.tunnel = pool.timeouts.tunnel
+    http.idle = pool.keepAlive.idle
+    http.ttl = pool.keepAlive.ttl
+    http.requests = pool.keepAlive.requests
     sendProxy =
       switch pool.sendProxy {
       case .off: nil
