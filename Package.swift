@@ -15,6 +15,9 @@ let package = Package(
     // 0: C wrappers without logic.
     .target(name: "CLinux"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev", "pkg-config"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev", "pkg-config"])]),
+    .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev", "pkg-config"])]),
+    .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev", "pkg-config"])]),
 
     // 1: pure: no descriptor, no clock, no random source.
     .target(name: "Base"),
@@ -25,11 +28,15 @@ let package = Package(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
 
-    // 2: the kernel, and OpenSSL.
+    // 2: the kernel, and the libraries of the system.
     .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
     .target(name: "TLS", dependencies: ["Base", "COpenSSL"]),
+    .target(name: "Compression", dependencies: ["Base", "CZlib", "CBrotli"]),
 
     // 3: what the program does.
+    .target(name: "Authentication", dependencies: ["Base", "Reactor", "TLS", "CCrypt"]),
+    .target(name: "AccessLog", dependencies: ["Base", "Reactor"]),
+    .target(name: "HTTPProxy", dependencies: ["Base", "TLS"]),
     .target(
       name: "TCPProxy",
       dependencies: ["Base", "Balancing", "Reactor", .product(name: "Logging", package: "swift-log")]),
@@ -62,6 +69,10 @@ let package = Package(
       dependencies: [
         "Health", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
       ]),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression", "Base", "CZlib", "CBrotli"]),
+    .testTarget(name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "Base"]),
+    .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "Reactor", "Base"]),
+    .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "Base"]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,0 +1,15 @@
+/// A content coding that this proxy can apply (RFC 9110, 8.4.1).
+public enum ContentCoding: Sendable, CaseIterable {
+  /// RFC 1952.
+  case gzip
+  /// Brotli, RFC 7932.
+  case brotli
+
+  /// As it stands in Content-Encoding and Accept-Encoding.
+  public var name: StaticString {
+    switch self {
+    case .gzip: "gzip"
+    case .brotli: "br"
+    }
+  }
+}
