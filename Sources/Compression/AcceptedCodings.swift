@@ -41,7 +41,7 @@ public struct AcceptedCodings: Equatable, Sendable, BitwiseCopyable {
 
   /// The coding that the client likes best; of equals, the first of `preferred`. Nil where it would rather have, or has to
   /// take, the content as it is: refusing `identity` as well leaves nothing better (RFC 9110, 12.5.3).
-  public func best(of preferred: [ContentCoding] = [.brotli, .gzip]) -> ContentCoding? {
+  public func best(of preferred: [ContentCoding] = ContentCoding.preferred) -> ContentCoding? {
     var best: ContentCoding?
     var highest = 0
     for coding in preferred where weight(coding) > highest {

@@ -5,15 +5,20 @@ struct BrotliStream: ~Copyable {
   /// Of 0…11, and the window's size as a power of two (docs/compression.md has the figures).
   static let quality: UInt32 = 5
   static let window: UInt32 = 16
-  /// What an encoder keeps between two streams at most.
-  static let mostKept = 2 << 20
+  /// Bytes that an encoder holds at most, measured and rounded up; more than that is not kept between two streams.
+  static let size = 5 << 19
 
   /// The encoder changes with each stream, behind a pointer so that encoding need not be exclusive.
   private let state: UnsafeMutablePointer<OpaquePointer?>
   private let blocks = BlockStore()
 
-  init?() {
-    guard let encoder = Self.make(blocks) else { return nil }
+  private let quality: UInt32
+  private let window: UInt32
+
+  init?(quality: UInt32 = BrotliStream.quality, window: UInt32 = BrotliStream.window) {
+    self.quality = quality
+    self.window = window
+    guard let encoder = Self.make(blocks, quality, window) else { return nil }
     state = .allocate(capacity: 1)
     state.initialize(to: encoder)
   }
@@ -23,7 +28,7 @@ struct BrotliStream: ~Copyable {
     state.deallocate()
   }
 
-  private static func make(_ blocks: BlockStore) -> OpaquePointer? {
+  private static func make(_ blocks: BlockStore, _ quality: UInt32, _ window: UInt32) -> OpaquePointer? {
     let encoder = BrotliEncoderCreateInstance(
       { store, size in Unmanaged<BlockStore>.fromOpaque(store!).takeUnretainedValue().take(size) },
       { store, memory in
@@ -39,8 +44,8 @@ struct BrotliStream: ~Copyable {
 
   func reset() -> Bool {
     BrotliEncoderDestroyInstance(state.pointee)
-    blocks.trim(to: Self.mostKept)
-    state.pointee = Self.make(blocks)
+    blocks.trim(to: Self.size)
+    state.pointee = Self.make(blocks, quality, window)
     return state.pointee != nil
   }
 

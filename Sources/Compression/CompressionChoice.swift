@@ -50,8 +50,10 @@ public struct CompressionChoice: Equatable, Sendable {
   ///   - accepted: from the request.
   ///   - types: what is worth it.
   ///   - minimum: bytes below which it is not; a body of unknown length is.
+  ///   - available: the codings there are encoders for, the best first.
   public init(
-    _ response: Response, accepted: AcceptedCodings, types: CompressibleTypes, minimum: UInt64
+    _ response: Response, accepted: AcceptedCodings, types: CompressibleTypes, minimum: UInt64,
+    available: [ContentCoding] = ContentCoding.preferred
   ) {
     self = .untouched
     guard !response.isEncoded, !response.hasContentRange, !response.forbidsTransform else { return }
@@ -67,7 +69,7 @@ public struct CompressionChoice: Equatable, Sendable {
     if let length = response.contentLength, length < max(minimum, 1) { return }
     varies = true
     // To HEAD there is nothing to compress, and what GET would send is not known without it.
-    if !response.isToHead { coding = accepted.best() }
+    if !response.isToHead { coding = accepted.best(of: available) }
   }
 }
 

@@ -28,6 +28,14 @@ public struct ContentEncoder: ~Copyable {
   /// The least room that makes progress: zlib repeats the mark of a flush where fewer than seven bytes are free (zlib.h, deflate).
   public static let leastRoom = 64
 
+  /// Bytes that an encoder holds at most.
+  public static func footprint(_ coding: ContentCoding) -> Int {
+    switch coding {
+    case .gzip: GzipStream.size
+    case .brotli: BrotliStream.size
+    }
+  }
+
   private enum Kind: ~Copyable {
     case gzip(GzipStream)
     case brotli(BrotliStream)

@@ -1,12 +1,13 @@
 /// The encoders of one worker: those that rest are kept for the next responses, a bounded number of each coding.
 ///
-/// An encoder holds some hundred KiB, so the number at work is bounded too: past it responses go out as they are.
+/// What those at work hold is bounded too. Streams that never end, such as server-sent events, keep their encoder for as long
+/// as they last; past the bound responses go out in a coding that needs less, or as they are.
 public struct EncoderPool: ~Copyable {
-  /// Of both codings together, at work and at rest.
-  public let most: Int
-  /// At work now.
+  /// Bytes that encoders at work may hold together.
+  public let memory: Int
+  /// Bytes that they are taken to hold now.
   public private(set) var working = 0
-  /// Encoders that were refused because `most` were at work, or the memory was missing.
+  /// Encoders that were refused because there is no room for another.
   public private(set) var refused: UInt64 = 0
   private var gzip: [Boxed] = []
   private var brotli: [Boxed] = []
@@ -37,28 +38,35 @@ public struct EncoderPool: ~Copyable {
   }
 
   /// - Parameters:
-  ///   - most: encoders at work at once.
-  ///   - mostResting: of each coding, kept without work.
-  public init(most: Int = 256, mostResting: Int = 16) {
-    self.most = most
+  ///   - memory: bytes that encoders at work may hold together: 64 MiB are 240 of gzip, or 25 of Brotli.
+  ///   - mostResting: encoders of each coding that are kept without work.
+  public init(memory: Int = 64 << 20, mostResting: Int = 8) {
+    self.memory = memory
     self.mostResting = mostResting
     gzip.reserveCapacity(mostResting)
     brotli.reserveCapacity(mostResting)
   }
 
-  /// An encoder at the start of a stream; nil when too many are at work: answer without compression.
+  /// The codings there is room for, the best first: what to choose from for the next response.
+  public var available: [ContentCoding] {
+    let room = memory - working
+    if room >= ContentEncoder.footprint(.brotli) { return ContentCoding.preferred }
+    return room >= ContentEncoder.footprint(.gzip) ? ContentCoding.gzipAlone : []
+  }
+
+  /// An encoder at the start of a stream; nil when there is no room for another: answer without compression.
   public mutating func take(_ coding: ContentCoding) -> Loan? {
-    guard working < most, let box = resting(coding) ?? Boxed(coding) else {
+    guard working + ContentEncoder.footprint(coding) <= memory, let box = resting(coding) ?? Boxed(coding) else {
       refused += 1
       return nil
     }
-    working += 1
+    working += ContentEncoder.footprint(coding)
     return Loan(box: box)
   }
 
   public mutating func give(back loan: consuming Loan) {
-    working -= 1
     let box = unsafeDowncast(loan.box, to: Boxed.self)
+    working -= ContentEncoder.footprint(box.encoder.coding)
     switch box.encoder.coding {
     case .gzip where gzip.count < mostResting:
       if box.encoder.reset() { gzip.append(box) }

@@ -13,10 +13,10 @@ struct GzipStream: ~Copyable {
 
   private let stream: UnsafeMutablePointer<z_stream>
 
-  init?() {
+  init?(level: Int32 = GzipStream.level) {
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     stream.initialize(to: z_stream())
-    guard zlib_deflate_init(stream, Self.level, Self.windowBits, Self.memoryLevel) == Z_OK else {
+    guard zlib_deflate_init(stream, level, Self.windowBits, Self.memoryLevel) == Z_OK else {
       stream.deallocate()
       return nil
     }

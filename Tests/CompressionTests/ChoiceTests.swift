@@ -40,6 +40,14 @@ struct AcceptedCodingsTests {
   }
 
   @Test
+  func onlyWhatThereIsRoomForIsTaken() {
+    var accepted = AcceptedCodings()
+    for coding in ["gzip", "br"] { lending(coding) { accepted.add($0, weight: 1000) } }
+    #expect(accepted.best(of: [.gzip]) == .gzip)
+    #expect(accepted.best(of: []) == nil)
+  }
+
+  @Test
   func theFirstOfSeveralCountsAndWeightsAreHeldInBounds() {
     #expect(best([("gzip", 0), ("gzip", 1000)]) == nil)
     #expect(best([("gzip", 70_000), ("br", -3)]) == .gzip)
