@@ -104,7 +104,9 @@ public final class AccessLogWriter: Sendable {
     let ring = rings[worker]
     let isWritten = ring.write(record)
     let mood = mood.load(ordering: .sequentiallyConsistent)
-    guard mood == Mood.asleep || (mood == Mood.resting && (!isWritten || ring.waiting > ring.capacity / 2)) else { return }
+    guard mood == Mood.asleep || (mood == Mood.resting && (!isWritten || ring.waiting > ring.capacity / 2)) else {
+      return
+    }
     if self.mood.compareExchange(expected: mood, desired: Mood.awake, ordering: .sequentiallyConsistent).exchanged {
       wake.post(())
     }

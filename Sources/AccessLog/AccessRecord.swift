@@ -20,11 +20,20 @@ public struct AccessRecord {
     public var bytesReceived: UInt64 = 0
     public var bytesSent: UInt64 = 0
     /// How long the exchange waited for a backend to be free.
-    public var queue: UInt32? { get { Self.read(queueTime) } set { queueTime = Self.write(newValue) } }
+    public var queue: UInt32? {
+      get { Self.read(queueTime) }
+      set { queueTime = Self.write(newValue) }
+    }
     /// How long the connection to the backend took; nil when one was there already.
-    public var connect: UInt32? { get { Self.read(connectTime) } set { connectTime = Self.write(newValue) } }
+    public var connect: UInt32? {
+      get { Self.read(connectTime) }
+      set { connectTime = Self.write(newValue) }
+    }
     /// From the end of the request's head to the first byte of the backend's answer.
-    public var firstByte: UInt32? { get { Self.read(firstByteTime) } set { firstByteTime = Self.write(newValue) } }
+    public var firstByte: UInt32? {
+      get { Self.read(firstByteTime) }
+      set { firstByteTime = Self.write(newValue) }
+    }
     /// From the first byte of the request to the last of the answer.
     public var total: UInt64 = 0
 
@@ -69,7 +78,9 @@ public struct AccessText {
   /// The text was longer.
   var isCut = false
 
-  public static var none: AccessText { AccessText(bytes: UnsafeRawBufferPointer(start: nil, count: 0), isMissing: true) }
+  public static var none: AccessText {
+    AccessText(bytes: UnsafeRawBufferPointer(start: nil, count: 0), isMissing: true)
+  }
 
   private init(bytes: UnsafeRawBufferPointer, isMissing: Bool) {
     self.bytes = bytes

@@ -44,7 +44,8 @@ struct PasswordHash: Equatable, Sendable {
 
   /// `$6$`, perhaps `rounds=5000$`, up to 16 characters of salt, `$`, the hash.
   private static func checkSHA(_ parts: [ArraySlice<UInt8>], length: Int) throws(Refused) {
-    let words = "$\(length == 86 ? 6 : 5)$SALT$ and \(length) characters expected, perhaps with rounds=NUMBER$ before SALT"
+    let words =
+      "$\(length == 86 ? 6 : 5)$SALT$ and \(length) characters expected, perhaps with rounds=NUMBER$ before SALT"
     guard parts.count == 4 || parts.count == 5, let hash = parts.last, hash.count == length,
       hash.allSatisfy(isCryptByte), (1...16).contains(parts[parts.count - 2].count)
     else { throw .malformed(words) }
@@ -71,7 +72,8 @@ extension PasswordHash.Refused: CustomStringConvertible {
     case .md5: "is an MD5 hash, which is guessed too quickly: \(Self.advice)"
     case .sha1: "is an SHA-1 hash without salt, which is guessed too quickly: \(Self.advice)"
     case .des: "is a DES hash of eight characters at most, which is guessed too quickly: \(Self.advice)"
-    case .unknownKind(let kind): "has a hash of the unknown kind $\(kind.prefix(16).filter { $0.isASCII && ($0.isLetter || $0.isNumber) })$: bcrypt ($2y$), SHA-512 ($6$) and SHA-256 ($5$) are taken"
+    case .unknownKind(let kind):
+      "has a hash of the unknown kind $\(kind.prefix(16).filter { $0.isASCII && ($0.isLetter || $0.isNumber) })$: bcrypt ($2y$), SHA-512 ($6$) and SHA-256 ($5$) are taken"
     case .malformed(let words): "has a damaged hash: \(words)"
     case .tooCostly(let words): "has a hash that takes too long to check: \(words)"
     }

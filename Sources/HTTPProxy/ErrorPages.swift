@@ -25,7 +25,8 @@ public struct ErrorPages: Sendable {
         let known = ErrorStatus.allCases.map { "\($0.rawValue)" }.joined(separator: ", ")
         return "errorPages.\(key): a status that is answered here (\(known)) or a class (4xx, 5xx) expected"
       case .unknownExtension:
-        return "errorPages.\(key): \(path): the name must end in .html, .htm, .json or .txt, which gives the Content-Type"
+        return
+          "errorPages.\(key): \(path): the name must end in .html, .htm, .json or .txt, which gives the Content-Type"
       case .tooLarge: return "errorPages.\(key): \(path): is larger than 1 MiB"
       case .tooMuch: return "errorPages.\(key): \(path): all pages together are larger than 16 MiB"
       case .unreadable(let why): return "errorPages.\(key): \(path): cannot be read: \(why)"

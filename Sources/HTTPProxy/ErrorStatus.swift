@@ -51,7 +51,8 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
     case .uriTooLong: "The address is too long."
     case .misdirectedRequest: "The request came over a connection that is not for this site. Please try again."
     case .tooManyRequests: "Too many requests came from you. Please wait a little."
-    case .requestHeaderFieldsTooLarge: "The head of the request is too large. Deleting the cookies of this site may help."
+    case .requestHeaderFieldsTooLarge:
+      "The head of the request is too large. Deleting the cookies of this site may help."
     case .internalServerError: "Something went wrong here. Please try again later."
     case .notImplemented: "This kind of request is not known here."
     case .badGateway: "The site gave no valid answer. Please try again later."

@@ -6,7 +6,7 @@ import Base
 /// The fields are handed over last line first, because each proxy adds at the end:
 ///
 ///     var walk = ForwardedAddress(peer: peer, trusted: trusted)
-///     while walk.isOpen, let line = nextLineFromTheBack() { walk.read(line, .forwardedFor) }
+///     while walk.isOpen, let line = nextLineFromTheBack() { walk.read(line, .forwardedFor, trusted: trusted) }
 ///     walk.client
 public struct ForwardedAddress: Sendable, BitwiseCopyable {
   public enum Field: Sendable {

@@ -92,7 +92,8 @@ public struct StickyCookie: Sendable {
     buffer.copyBytes(from: prefix)
     let value = UnsafeMutableRawBufferPointer(rebasing: buffer[prefix.count..<prefix.count + StickyTokens.valueLength])
     tokens.write(backend, issued: now.nanosecondsSinceEpoch / 1_000_000_000, to: value)
-    UnsafeMutableRawBufferPointer(rebasing: buffer[(prefix.count + StickyTokens.valueLength)...]).copyBytes(from: suffix)
+    UnsafeMutableRawBufferPointer(rebasing: buffer[(prefix.count + StickyTokens.valueLength)...]).copyBytes(
+      from: suffix)
     return length
   }
 }

@@ -65,7 +65,7 @@ public struct StickyTokens: Sendable {
         if number == 0 { first.append(token) }
         var place = Self.hash(token, seed) & (size - 1)
         while places[place].backend >= 0, places[place].token != token { place = (place + 1) & (size - 1) }
-        if places[place].backend < 0 { 
+        if places[place].backend < 0 {
           places[place] = Place(token: token, backend: Int32(index), isCurrent: number == 0)
         }
       }

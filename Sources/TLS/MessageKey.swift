@@ -31,7 +31,8 @@ public final class MessageKey: Sendable {
     defer { wipe(&bytes) }
     let isDone = purpose.withUTF8Buffer { purpose in
       HMAC(
-        EVP_sha256(), secret.baseAddress, Int32(clamping: secret.count), purpose.baseAddress, purpose.count, &bytes, nil)
+        EVP_sha256(), secret.baseAddress, Int32(clamping: secret.count), purpose.baseAddress, purpose.count, &bytes, nil
+      )
         != nil
     }
     return isDone ? MessageKey(bytes.map { $0 }) : nil
@@ -96,7 +97,9 @@ public struct MessageAuthenticator: ~Copyable {
   }
 
   private mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    if EVP_MAC_update(context, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count) != 1 { failed = true }
+    if EVP_MAC_update(context, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count) != 1 {
+      failed = true
+    }
   }
 
   /// The code of all fields since `begin`; nil when OpenSSL failed, which it does for memory alone.

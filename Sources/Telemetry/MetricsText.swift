@@ -93,7 +93,9 @@ public struct MetricsText: Sendable {
     put("\n# TYPE \(name) \(type)\n")
   }
 
-  private mutating func put(_ name: String, _ labels: Labels, _ value: String, last: (name: String, value: String)? = nil) {
+  private mutating func put(
+    _ name: String, _ labels: Labels, _ value: String, last: (name: String, value: String)? = nil
+  ) {
     put(name)
     if !labels.isEmpty || last != nil {
       put("{")

@@ -13,7 +13,8 @@ struct CredentialsTests {
     }
     let credentials = try result.get()
     return (
-      String(decoding: credentials.user, as: UTF8.self), String(decoding: credentials.password.dropLast(), as: UTF8.self)
+      String(decoding: credentials.user, as: UTF8.self),
+      String(decoding: credentials.password.dropLast(), as: UTF8.self)
     )
   }
 
@@ -37,7 +38,10 @@ struct CredentialsTests {
       #expect(refusal(field) == .notBasic, "\(field)")
     }
     // "YTp=" has bits set that belong to no byte.
-    for field in ["Basic YTo", "Basic YT o=", "Basic YTo==", "Basic Y===", "Basic ====", "Basic YT=v", "Basic YTp=", "Basic YT-_", "Basic =="] {
+    for field in [
+      "Basic YTo", "Basic YT o=", "Basic YTo==", "Basic Y===", "Basic ====", "Basic YT=v", "Basic YTp=", "Basic YT-_",
+      "Basic ==",
+    ] {
       #expect(refusal(field) == .notBase64, "\(field)")
     }
     #expect(refusal("Basic ") == .withoutColon)

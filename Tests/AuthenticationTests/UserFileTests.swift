@@ -19,7 +19,8 @@ struct UserFileTests {
 
   @Test
   func usersAreRead() throws {
-    let users = try read("# ours\n\nalice:\(Self.bcrypt)\r\n  \nbob:\(Self.sha512):Bob from accounts\nérik:\(Self.sha256)")
+    let users = try read(
+      "# ours\n\nalice:\(Self.bcrypt)\r\n  \nbob:\(Self.sha512):Bob from accounts\nérik:\(Self.sha256)")
     #expect(users.count == 3)
     #expect(users.hash(of: Array("alice".utf8))?.text == Array(Self.bcrypt.utf8) + [0])
     #expect(users.hash(of: Array("bob".utf8))?.text == Array(Self.sha512.utf8) + [0])
@@ -53,7 +54,8 @@ struct UserFileTests {
       ])
     for hash in [
       "$2y$05$short", "$2y$5$" + String(repeating: ".", count: 53), "$2y$03$" + String(repeating: ".", count: 53),
-      "$2y$05$" + String(repeating: "!", count: 53), "$2y$05$" + String(repeating: ".", count: 54), "$2y$", "$6$", "$6$$x",
+      "$2y$05$" + String(repeating: "!", count: 53), "$2y$05$" + String(repeating: ".", count: 54), "$2y$", "$6$",
+      "$6$$x",
       "$6$" + String(repeating: "s", count: 17) + "$" + String(repeating: "a", count: 86),
       "$6$rounds=5$s$" + String(repeating: "a", count: 86), "$6$rounds=+5000$s$" + String(repeating: "a", count: 86),
       "$6$s$" + String(repeating: "a", count: 43), "$5$s$" + String(repeating: "a", count: 86),
@@ -69,7 +71,8 @@ struct UserFileTests {
     #expect(
       problems("a:$2y$15$" + String(repeating: ".", count: 53))
         == ["line 1: the password of a has a hash that takes too long to check: a cost of 15; 14 at most"])
-    #expect(problems("a:$6$rounds=1000001$s$" + String(repeating: "a", count: 86)).first?.contains("1000000 at most") == true)
+    #expect(
+      problems("a:$6$rounds=1000001$s$" + String(repeating: "a", count: 86)).first?.contains("1000000 at most") == true)
     #expect(problems("a:$2y$14$" + String(repeating: ".", count: 53)).isEmpty)
   }
 
@@ -93,7 +96,10 @@ struct UserFileTests {
   @Test(arguments: 1...20 as ClosedRange<UInt64>)
   func anyBytesAreTaken(_ seed: UInt64) {
     var random = SeededGenerator(seed: seed)
-    let parts = ["a", ":", "$", "6", "2y", "05", "rounds=5000", "\n", "\r", Self.bcrypt, String(repeating: ".", count: 86), "\u{0}"]
+    let parts = [
+      "a", ":", "$", "6", "2y", "05", "rounds=5000", "\n", "\r", Self.bcrypt, String(repeating: ".", count: 86),
+      "\u{0}",
+    ]
     for _ in 0..<200 {
       _ = problems((0..<random.below(20)).map { _ in parts[random.below(parts.count)] }.joined())
     }

@@ -58,7 +58,9 @@ struct VerifierTests {
   func passwordsOfEveryKindAreVerified(_ user: String) throws {
     let verifier = try verifier()
     var desk = try desk(verifier)
-    for (password, expected) in [("secret", true), ("Secret", false), ("secret ", false), ("", false), ("secretsecret", false)] {
+    for (password, expected) in [
+      ("secret", true), ("Secret", false), ("secret ", false), ("", false), ("secretsecret", false),
+    ] {
       let verdict = try ask("\(user):\(password)", at: &desk)
       #expect(verdict == expected, "\(password)")
     }

@@ -78,7 +78,9 @@ struct CompressibleTypesTests {
 
   @Test
   func whatIsNoPatternIsRefused() throws {
-    for text in ["", "html", "text/", "/html", "*", "*/html", "te*t/html", "text/*/*", "text/h*m*", "text/html;q=1", "text /x"] {
+    for text in [
+      "", "html", "text/", "/html", "*", "*/html", "te*t/html", "text/*/*", "text/h*m*", "text/html;q=1", "text /x",
+    ] {
       #expect(throws: CompressibleTypes.Malformed.self, "\(text)") { try types(text) }
     }
     _ = try CompressibleTypes(CompressibleTypes.standard)

@@ -5,7 +5,8 @@ import Testing
 @testable import Compression
 
 /// The figures of docs/compression.md: `BALANCER_MEASURE=1 swift test --filter MeasureTests` prints them. No test of anything.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["BALANCER_MEASURE"] != nil, "only where BALANCER_MEASURE is set"))
+@Suite(
+  .enabled(if: ProcessInfo.processInfo.environment["BALANCER_MEASURE"] != nil, "only where BALANCER_MEASURE is set"))
 struct MeasureTests {
   /// Files of this repository, as a site would send them.
   private static let samples: [(name: String, bytes: [UInt8])] = {
@@ -15,7 +16,8 @@ struct MeasureTests {
     let sources = FileManager.default.enumerator(atPath: root.appending(path: "Sources").path)!
       .compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.sorted()
     return [
-      ("JSON", read("balancer.schema.json")), ("text", read("docs/configuration.md")), ("SVG", read("docs/benchmarks.svg")),
+      ("JSON", read("balancer.schema.json")), ("text", read("docs/configuration.md")),
+      ("SVG", read("docs/benchmarks.svg")),
       ("code", Array(sources.flatMap { read("Sources/\($0)") }.prefix(1 << 20))),
     ]
   }()

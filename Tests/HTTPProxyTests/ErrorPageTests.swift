@@ -30,7 +30,9 @@ struct ErrorPageTests {
 
   @Test(arguments: [(-1, "0"), (0, "0"), (9, "9"), (10, "10"), (100, "100"), (86_400, "86400"), (Int.max, "86400")])
   func retryAfterIsHeldInBounds(_ seconds: Int, _ text: String) {
-    #expect(head(ErrorPages.standard[.serviceUnavailable]) { $0.retryAfter = seconds }.contains("\r\nRetry-After: \(text)\r\n"))
+    #expect(
+      head(ErrorPages.standard[.serviceUnavailable]) { $0.retryAfter = seconds }.contains(
+        "\r\nRetry-After: \(text)\r\n"))
   }
 
   @Test(arguments: ErrorStatus.allCases)
@@ -76,10 +78,11 @@ struct ErrorPageTests {
     }
     let problems = try #require(error).all
     #expect(problems.map(\.key) == ["+40", "200", "400", "403", "404 ", "413", "500", "6xx"])
-    #expect(problems.map(\.reason) == [
-      .unknownStatus, .unknownStatus, .unknownExtension, .unknownExtension, .unknownStatus, .tooLarge,
-      .unreadable("no such file or directory (ENOENT)"), .unknownStatus,
-    ])
+    #expect(
+      problems.map(\.reason) == [
+        .unknownStatus, .unknownStatus, .unknownExtension, .unknownExtension, .unknownStatus, .tooLarge,
+        .unreadable("no such file or directory (ENOENT)"), .unknownStatus,
+      ])
     #expect(
       problems[6].description == "errorPages.500: missing.html: cannot be read: no such file or directory (ENOENT)")
   }

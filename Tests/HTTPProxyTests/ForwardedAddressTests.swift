@@ -36,7 +36,8 @@ struct ForwardedAddressTests {
   @Test
   func nonsenseEndsTheWalkAtTheLastWhoIsKnown() {
     for hostile in [
-      "unknown", "_hidden", "localhost", "1.2.3", "1.2.3.4.5", "1.2.3.4:", "1.2.3.4:123456", "1.2.3.4:x", "[::1", "[::1]x",
+      "unknown", "_hidden", "localhost", "1.2.3", "1.2.3.4.5", "1.2.3.4:", "1.2.3.4:123456", "1.2.3.4:x", "[::1",
+      "[::1]x",
       "[1.2.3.4]", "01.2.3.4", "256.1.1.1", "1.2.3.4 5", "\"1.2.3.4\"", "::1%eth0", "1.2.3.4\u{0}",
     ] {
       #expect(client(["1.1.1.1, \(hostile), 10.0.0.5"]) == "10.0.0.5", "\(hostile)")

@@ -12,7 +12,8 @@ struct RequestIDTests {
     for _ in 0..<1000 {
       let name = written(RequestIDs.length) { names.write(at: time, to: $0) }
       #expect(name.hasPrefix("01900a5d-ac96-7"))
-      #expect(name.wholeMatch(of: /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/) != nil, "\(name)")
+      #expect(
+        name.wholeMatch(of: /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/) != nil, "\(name)")
     }
   }
 
@@ -38,7 +39,10 @@ struct RequestIDTests {
 
   @Test
   func onlyHarmlessForeignNamesAreKept() {
-    for name in ["a", "01890a5d-ac96-774b-bcce-b302099a8057", "Root=1-67891233-abcdef", "x/y+z=", String(repeating: "a", count: 128)] {
+    for name in [
+      "a", "01890a5d-ac96-774b-bcce-b302099a8057", "Root=1-67891233-abcdef", "x/y+z=",
+      String(repeating: "a", count: 128),
+    ] {
       #expect(lending(name, RequestIDs.isAcceptable), "\(name)")
     }
     for name in ["", "a b", "a\n", "\"", "<x>", "é", "a,b", "\u{1b}[0m", String(repeating: "a", count: 129)] {

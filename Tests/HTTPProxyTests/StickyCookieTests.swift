@@ -24,7 +24,8 @@ struct StickyCookieTests {
     let tokens = try tokens(key)
     for backend in backends.indices {
       let value = value(tokens, backend, issued: 1_795_000_000)
-      #expect(lending(value, tokens.visit) == StickyTokens.Visit(backend: backend, issued: 1_795_000_000, isCurrent: true))
+      #expect(
+        lending(value, tokens.visit) == StickyTokens.Visit(backend: backend, issued: 1_795_000_000, isCurrent: true))
       // Made anew, as by a reload, it is the same.
       #expect(try lending(value, self.tokens(key).visit)?.backend == backend)
     }
@@ -44,7 +45,9 @@ struct StickyCookieTests {
       digits[index] = digits[index] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
       #expect(digits.withUnsafeBytes(tokens.visit) == nil)
     }
-    for hostile in ["", "app1", own + "0", String(own.dropLast()), own.uppercased() + "", String(repeating: "é", count: 20)] {
+    for hostile in [
+      "", "app1", own + "0", String(own.dropLast()), own.uppercased() + "", String(repeating: "é", count: 20),
+    ] {
       if hostile != own { #expect(lending(hostile, tokens.visit) == nil, "\(hostile)") }
     }
     let none = try #require(StickyTokens(keys: [key], pool: "web", backends: []))
@@ -126,7 +129,9 @@ struct StickyCookieTests {
     #expect(find("; ;\t SRV=x \t; b") == "x")
     #expect(find("SRV=a=b==") == "a=b==")
     #expect(find("SRV=") == "")
-    for field in ["", "SRV", "srv=x", "SRV =x", ";;;", "=x", "a=1; b=\"SRV=x\""] { #expect(find(field) == nil, "\(field)") }
+    for field in ["", "SRV", "srv=x", "SRV =x", ";;;", "=x", "a=1; b=\"SRV=x\""] {
+      #expect(find(field) == nil, "\(field)")
+    }
     #expect(find(String(repeating: "a=1;", count: 300) + "SRV=x") == nil)
     #expect(find(String(repeating: "a=1;", count: 200) + "SRV=x") == "x")
   }

@@ -19,9 +19,12 @@ struct MessageKeyTests {
   /// that of the purpose `test` under 32 zero bytes.
   @Test
   func codesAreThoseOfHMACWithSHA256() throws {
-    let key = try #require([UInt8](repeating: 0, count: 32).withUnsafeBytes { MessageKey.derived(from: $0, purpose: "test") })
+    let key = try #require(
+      [UInt8](repeating: 0, count: 32).withUnsafeBytes { MessageKey.derived(from: $0, purpose: "test") })
     #expect(hexadecimal(key.bytes) == "43b0cef99265f9e34c10ea9d3501926d27b39f57c6d674561d8ba236e7a819fb")
-    #expect(try code(key, ["hi"]).withBytes { hexadecimal(Array($0)) } == "e8f95065cc4440039d486f89c6e48be8cb9012dc5106bf5a2c967ee9ac53f369")
+    #expect(
+      try code(key, ["hi"]).withBytes { hexadecimal(Array($0)) }
+        == "e8f95065cc4440039d486f89c6e48be8cb9012dc5106bf5a2c967ee9ac53f369")
   }
 
   @Test

@@ -15,9 +15,12 @@ struct MetricsTextTests {
     for value in [0, 127, 128, 5000, 5000, 1_000_000, 400_000_000] as [UInt64] { histogram.record(value, worker: 1) }
     let labels: MetricsText.Labels = [("pool", "web"), ("backend", Self.hostile)]
     var text = MetricsText(format)
-    text.counter("balancer_requests", help: "Requests, \"all\"\nof them \\.", [(labels, 7), ([("pool", "api"), ("backend", "")], .max)])
+    text.counter(
+      "balancer_requests", help: "Requests, \"all\"\nof them \\.",
+      [(labels, 7), ([("pool", "api"), ("backend", "")], .max)])
     text.gauge("balancer_sessions_open", help: "Open sessions.", 3)
-    text.gauge("balancer_weight_ratio", help: "Share of the weight.", [([("pool", "a")], 0.25), ([("pool", "b")], .infinity)])
+    text.gauge(
+      "balancer_weight_ratio", help: "Share of the weight.", [([("pool", "a")], 0.25), ([("pool", "b")], .infinity)])
     text.durations("balancer_first_byte_seconds", help: "Until the first byte.", [(labels, histogram.snapshot)])
     text.sizes("balancer_response_size_bytes", help: "Bodies sent.", [([], histogram.snapshot)])
     text.counter("balancer_nothing", help: "No sample.", [])
@@ -52,7 +55,10 @@ struct MetricsTextTests {
   @Test
   func openMetricsDiffersWhereItHasTo() {
     let text = example(.openMetrics)
-    #expect(text.hasPrefix("# HELP balancer_requests Requests, \\\"all\\\"\\nof them \\\\.\n# TYPE balancer_requests counter\nbalancer_requests_total{"))
+    #expect(
+      text.hasPrefix(
+        "# HELP balancer_requests Requests, \\\"all\\\"\\nof them \\\\.\n# TYPE balancer_requests counter\nbalancer_requests_total{"
+      ))
     #expect(text.hasSuffix("\n# EOF\n"))
     #expect("\(MetricsText.Format.openMetrics.contentType)".hasPrefix("application/openmetrics-text"))
   }
@@ -67,18 +73,58 @@ struct MetricsTextTests {
   /// What Prometheus itself says to it (Debian's package prometheus; scripts/test installs it).
   @Test(.enabled(if: promtool != nil, "promtool is not installed: the metrics are not checked with it"))
   func promtoolHasNothingToSay() throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: try #require(Self.promtool))
-    process.arguments = ["check", "metrics"]
-    let (input, output) = (Pipe(), Pipe())
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    try input.fileHandleForWriting.write(contentsOf: Data(example(.prometheus).utf8))
-    try input.fileHandleForWriting.close()
-    let said = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0 && said.isEmpty, "\(said)")
+    let (status, said) = try run(try #require(Self.promtool), ["check", "metrics"], example(.prometheus))
+    #expect(status == 0 && said.isEmpty, "\(said)")
   }
+
+  /// What the parser of OpenMetrics' reference client reads (Debian's package python3-prometheus-client).
+  @Test(.enabled(if: hasPythonClient, "python3-prometheus-client is not installed: OpenMetrics is not checked with it"))
+  func theReferenceClientReadsOpenMetrics() throws {
+    let program = """
+      import sys
+      from prometheus_client.openmetrics.parser import text_string_to_metric_families
+      for family in text_string_to_metric_families(sys.stdin.buffer.read().decode()):
+          print(family.name, family.type, len(family.samples))
+          for sample in family.samples:
+              if sample.value == 7 and "backend" in sample.labels and "le" not in sample.labels:
+                  print(sample.name, ascii(sample.labels["backend"]))
+      """
+    let (status, said) = try run("/usr/bin/python3", ["-c", program], example(.openMetrics))
+    let label = #"'a\\b"c\nd{e="f"} 1\n# EOF\x1b\xe9\U0001f600'"#
+    #expect(
+      status == 0
+        && said == """
+          balancer_requests counter 2
+          balancer_requests_total \(label)
+          balancer_sessions_open gauge 1
+          balancer_weight_ratio gauge 2
+          balancer_first_byte_seconds histogram 24
+          balancer_first_byte_seconds_count \(label)
+          balancer_response_size_bytes histogram 16
+          balancer_nothing counter 0
+
+          """,
+      "\(said)")
+  }
+}
+
+private let hasPythonClient =
+  (try? run("/usr/bin/python3", ["-c", "import prometheus_client.openmetrics.parser"], ""))?.status == 0
+
+private func run(
+  _ program: String, _ arguments: [String], _ text: String
+) throws -> (status: Int32, said: String) {
+  let process = Process()
+  process.executableURL = URL(fileURLWithPath: program)
+  process.arguments = arguments
+  let (input, output) = (Pipe(), Pipe())
+  process.standardInput = input
+  process.standardOutput = output
+  process.standardError = output
+  try process.run()
+  try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
+  try input.fileHandleForWriting.close()
+  let said = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+  process.waitUntilExit()
+  return (process.terminationStatus, said)
 }
