@@ -84,7 +84,12 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     case .client: parts.append("the client's own address")
     case .address(let address): parts.append("the local address \(address)")
     }
-    return parts.isEmpty ? [] : ["connects with \(parts.joined(separator: " and "))"]
+    var lines = parts.isEmpty ? [] : ["connects with \(parts.joined(separator: " and "))"]
+    if pool.prewarm > 0 {
+      let noun = pool.prewarm == 1 ? "spare connection" : "spare connections"
+      lines.append("\(pool.prewarm) \(noun) to each backend in each worker")
+    }
+    return lines
   }
 
   private static func text(_ backend: BackendConfiguration) -> String {

@@ -21,11 +21,17 @@ public final class Destination: Sendable {
     public var queue: Duration = .seconds(10)
     /// The PROXY header that backends get; nil is none.
     public var sendProxy: ProxyHeaderWriter?
+    /// Which backends are spoken to by TLS; nil is none. The same object over all reloads of the pool, see there. The
+    /// PROXY header goes before the handshake, in the clear.
+    public var tls: TLSPeers?
     /// The pool ejects backends that fail: see `Outcomes`.
     public var watchesOutcomes = false
     public var options = ConnectOptions()
     /// Idle time before the kernel asks whether a backend is still there; nil is never.
     public var keepAlive: Duration?
+    /// Spare connections that each worker keeps ready for each backend. None where a connection says whose it is: with
+    /// a PROXY header, or the client's own address.
+    public var prewarm = 0
 
     public init() {}
   }
@@ -40,10 +46,12 @@ public final class Destination: Sendable {
   let waitNanoseconds: UInt64
   let queueNanoseconds: UInt64
   let sendProxy: ProxyHeaderWriter?
+  let tls: TLSPeers?
   let watchesOutcomes: Bool
   let options: ConnectOptions
   /// 0 is never.
   let keepAliveSeconds: Int
+  let prewarm: Int
 
   public init(pool: Pool, settings: Settings = Settings()) {
     self.pool = pool
@@ -55,10 +63,20 @@ public final class Destination: Sendable {
     waitNanoseconds = Optional(settings.wait).wholeNanoseconds
     queueNanoseconds = Optional(settings.queue).wholeNanoseconds
     sendProxy = settings.sendProxy
+    tls = settings.tls
     watchesOutcomes = settings.watchesOutcomes
     options = settings.options
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
+    prewarm = settings.sendProxy == nil && settings.options.source != .client ? max(0, settings.prewarm) : 0
   }
+
+  /// Spares that were made for the other one serve sessions of this one.
+  func sharesSpares(with other: Destination) -> Bool {
+    self === other || options == other.options && keepAliveSeconds == other.keepAliveSeconds
+  }
+
+  /// How long a spare waits at most: a silence that ends a session is too long for it as well.
+  var spareLifeNanoseconds: UInt64 { min(SpareShelf.longestLife, serverIdleNanoseconds) }
 
   /// Chooses a backend for a session and counts the session on it.
   /// - Parameters:

@@ -14,12 +14,18 @@ struct Worker: ~Copyable {
   var timers: TimerWheel<Token>
   var sessions = Slab<TCPSession>()
   var entrances = Slab<Entrance>(chunkSize: 8)
+  /// Connections to backends that wait for sessions.
+  var spares = Spares()
   /// All reads go through this one buffer: a session at rest owns none.
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: Int(Flow.largestReadSize), alignment: 4096)
+  /// Where TLS is done.
+  let tls = TLSBuffers()
   /// The clock as of the last wake-up.
   var now: Instant
   /// Flows that had more to move than one turn allows: they go on in the next.
   var unfinished: [Token] = []
+  /// Handshakes that wait for their turn.
+  var turns = HandshakeTurns()
   /// The backends that each session has tried in vain: only sessions in trouble are in here.
   var tried: [Handle: [Backend]] = [:]
   /// Sessions without a backend.
@@ -57,9 +63,10 @@ struct Worker: ~Copyable {
 
   mutating func run() {
     while !isStopped {
-      let timeout = unfinished.isEmpty ? Poller.timeout(until: timers.nextDeadline, now: now) : 0
+      let timeout = unfinished.isEmpty && turns.isEmpty ? Poller.timeout(until: timers.nextDeadline, now: now) : 0
       let count = poller.wait(timeout: timeout)
       now = Clock.recent
+      turns.renew()
       for index in 0..<count {
         let (word, readiness) = poller.event(at: index)
         let token = Token(rawValue: word)
@@ -68,13 +75,20 @@ struct Worker: ~Copyable {
         case .server: serverEvent(token.handle, readiness)
         case .listener: accept(at: token.handle)
         case .worker: readMailbox()
+        case .spare: spareEvent(token.handle, readiness)
         }
       }
       if !unfinished.isEmpty { continueUnfinished() }
+      if !turns.isEmpty { continueHandshakes() }
       while let token = timers.popExpired(now: now) {
-        if token.subject == .worker { resumeAccepting() } else { sessionTimer(token.handle) }
+        switch token.subject {
+        case .client, .server: sessionTimer(token.handle)
+        case .worker, .listener: resumeAccepting()
+        case .spare: spareTimer(token)
+        }
       }
     }
+    closeSpares()
     for handle in sessions.handles { end(handle, reset: true) }
   }
 
@@ -91,10 +105,15 @@ struct Worker: ~Copyable {
       case .close(let key): closeEntrances { $0 == key }
       case .resumeAccepting: resumeAccepting()
       case .granted(let handle, let pool, let backend): granted(handle, pool, backend)
-      case .poolChanged(let pool): retryWaiting(for: pool)
+      case .poolChanged(let pool):
+        retryWaiting(for: pool)
+        reviewSpares(of: pool)
       case .closeSessions(let backend): endSessions(of: backend)
+      case .keepSpares(let orders): keepSpares(orders)
+      case .trimSpares(let backend): trimSpares(of: backend)
       case .drain:
         isDraining = true
+        closeSpares()
         closeEntrances { _ in true }
         if sessions.count == 0 { group.onDrained() }
       case .stop: isStopped = true
@@ -159,6 +178,7 @@ struct Worker: ~Copyable {
   mutating func end(_ handle: Handle, reset: Bool) {
     guard var session = sessions.remove(handle) else { return }
     session.endRetry()
+    if !reset, !session.broken, !session.clientTLS.isEmpty || !session.serverTLS.isEmpty { sayFarewell(&session) }
     if reset || session.holdsBytes {
       SocketIO.resetOnClose(session.client.number)
       if session.server.isOpen { SocketIO.resetOnClose(session.server.number) }
@@ -181,11 +201,11 @@ struct Worker: ~Copyable {
     }
     let service = session.service
     if let ticket = session.ticket { service.clients?.release(ticket) }
-    let spilled = session.toServer.spill.size + session.toClient.spill.size
+    let held = session.memory
     // The descriptors are closed here, before a place is given to somebody who needs two.
     _ = consume session
     group.ended(on: index)
-    if spilled > 0 { group.freeMemory(spilled) }
+    if held > 0 { group.freeMemory(held) }
     group.leave(service)
     if isDraining, sessions.count == 0 { group.onDrained() }
   }
@@ -197,7 +217,8 @@ struct Worker: ~Copyable {
     case .greeting: greetingTimer(handle, session)
     case .waiting: waitingTimer(handle, session)
     case .connecting: connectFailed(handle, session, "no answer within timeouts.connect")
-    case .relaying: relayTimer(handle, session)
+    case .securing: connectFailed(handle, session, "no TLS handshake within timeouts.connect")
+    case .poised, .relaying, .relayingSecurely: relayTimer(handle, session)
     }
   }
 

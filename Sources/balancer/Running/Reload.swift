@@ -6,33 +6,45 @@ import Reactor
 import TCPProxy
 
 extension Supervisor {
-  /// Reads the file again and changes what differs. Everything that can fail is done first, so that a reload happens
-  /// as a whole or not at all.
+  /// Reads the file again and changes what differs, once the host names that are new in it have been looked up: until
+  /// then everything goes on as it was, signals too.
   mutating func reload() {
     let logger = log.logger("reload")
+    awaited = nil
     let new: Configuration
     do { new = try file.load() } catch {
       refuse("\(error)", logger)
       return
     }
+    if ConfigurationDiff(from: configuration, to: new).isEmpty {
+      _ = awaitNames(of: new)
+      logger.notice(
+        "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
+      return
+    }
+    if !awaitNames(of: new) { apply(new) }
+  }
+
+  /// Changes what differs from a new configuration. Everything that can fail is done first, so that it happens as a whole
+  /// or not at all.
+  mutating func apply(_ new: Configuration) {
+    let logger = log.logger("reload")
     let difference = ConfigurationDiff(from: configuration, to: new)
-    if difference.isEmpty {
-      logger.notice("\(file.path) holds no change")
-      return
-    }
     let plan: Plan
-    do { plan = try Plan(new, running: self) } catch {
+    do {
+      plan = try Plan(new, running: self)
+      try log.apply(new.log, former: configuration.log)
+    } catch {
       refuse("\(error)", logger)
+      names.keep(only: configuration.hostNames)
       return
     }
-    do { try log.apply(new.log, former: configuration.log) } catch {
-      refuse("\(error)", logger)
-      return
-    }
+    let former = pools
     carryOut(plan, logger)
     logger.notice(
       "\(file.path) is in force: \(difference.lines.count == 1 ? "1 change" : "\(difference.lines.count) changes")")
     for line in difference.lines { logger.notice("\(line)") }
+    for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
     }
@@ -61,7 +73,7 @@ extension Supervisor {
     init(_ configuration: Configuration, running: borrowing Supervisor) throws {
       self.configuration = configuration
       for pool in configuration.pools {
-        pools[pool.name] = try RunningPool(pool, former: running.pools[pool.name])
+        pools[pool.name] = RunningPool(pool, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
@@ -74,6 +86,7 @@ extension Supervisor {
   private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
     let removed = removedBackends(plan)
     configuration = plan.configuration
+    names.keep(only: configuration.hostNames)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
@@ -98,6 +111,7 @@ extension Supervisor {
     for (backend, fate) in removed {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
+    workers.keepSpares(spareOrders)
     // Sessions that wait may have a backend now, and a higher limit may let clients in.
     judgeAnew()
     workers.resumeAccepting()
