@@ -77,9 +77,10 @@ let package = Package(
         "Health", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression", "Base", "CZlib", "CBrotli"]),
-    .testTarget(name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "Base"]),
+    .testTarget(
+      name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "Reactor", "Base"]),
-    .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "Base"]),
+    .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,8 +1,11 @@
+import TLSFixtures
 import Testing
 
 @testable import TLS
 
 struct MessageKeyTests {
+  init() { precondition(OpenSSLMemory.isCounted) }
+
   private func hexadecimal(_ bytes: [UInt8]) -> String {
     bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
   }
@@ -46,6 +49,28 @@ struct MessageKeyTests {
     authenticator.begin()
     let empty = authenticator.finish()
     #expect(try empty == code(key, []))
+  }
+
+  @Test
+  func aMessageAllocatesNothingAndAnAuthenticatorLeavesNothing() throws {
+    let key = try #require(MessageKey.random())
+    // What the library makes once stays.
+    _ = try code(key, ["warm"])
+    let before = OpenSSLMemory.ofThisThread
+    do {
+      var authenticator = try present(MessageAuthenticator(key))
+      authenticator.begin()
+      _ = authenticator.finish()
+      let inUse = OpenSSLMemory.ofThisThread
+      for _ in 0..<100 {
+        authenticator.begin()
+        [UInt8](repeating: 7, count: 1000).withUnsafeBytes { authenticator.add($0) }
+        let code = authenticator.finish()
+        #expect(code != nil)
+      }
+      #expect(OpenSSLMemory.ofThisThread == inUse)
+    }
+    #expect(OpenSSLMemory.ofThisThread == before)
   }
 
   @Test
