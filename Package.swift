@@ -16,6 +16,9 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev", "pkg-config"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev", "pkg-config"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev", "pkg-config"])]),
+    .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev", "pkg-config"])]),
+    .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev", "pkg-config"])]),
 
     // 1: pure: no descriptor, no clock, no random source.
     .target(name: "Base"),
@@ -27,15 +30,22 @@ let package = Package(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
 
-    // 2: the kernel, OpenSSL, and regular expressions.
+    // 2: the kernel, and the libraries of the system.
     .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
     .target(name: "TLS", dependencies: ["Base", "COpenSSL"]),
     .target(name: "Routing", dependencies: ["Base", "HTTPCore", "CPCRE2"]),
+    .target(name: "Compression", dependencies: ["Base", "CZlib", "CBrotli"]),
 
     // 3: what the program does.
+    .target(name: "Authentication", dependencies: ["Base", "Reactor", "TLS", "CCrypt"]),
+    .target(name: "AccessLog", dependencies: ["Base", "Reactor"]),
+    .target(name: "HTTPProxy", dependencies: ["Base", "TLS"]),
     .target(
       name: "TCPProxy",
-      dependencies: ["Base", "Balancing", "HTTPCore", "Reactor", "TLS", .product(name: "Logging", package: "swift-log")]),
+      dependencies: [
+        "Base", "Balancing", "HTTPCore", "HTTPProxy", "Routing", "Compression", "Authentication", "AccessLog", "Reactor", "TLS",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(
       name: "Health",
       dependencies: ["Base", "Balancing", "HTTPCore", "Reactor", .product(name: "Logging", package: "swift-log")]),
@@ -75,6 +85,11 @@ let package = Package(
       dependencies: [
         "Health", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
       ]),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression", "Base", "CZlib", "CBrotli"]),
+    .testTarget(
+      name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "TLSFixtures", "Base"]),
+    .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "Reactor", "Base"]),
+    .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,0 +1,3 @@
+// Brotli (libbrotli-dev) as Swift sees it.
+#pragma once
+#include <brotli/decode.h>
