@@ -55,7 +55,7 @@ let package = Package(
       name: "balancer",
       dependencies: [
         "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TCPProxy", "Health",
-        "HTTPCore", "Routing",
+        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -76,7 +76,8 @@ let package = Package(
     .testTarget(
       name: "TCPProxyTests",
       dependencies: [
-        "TCPProxy", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", "COpenSSL",
+        "TCPProxy", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", "COpenSSL", "HTTPCore", "HTTPProxy", "Routing",
+        "AccessLog", "Compression", "Authentication", "CZlib",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPCore", "Base"]),

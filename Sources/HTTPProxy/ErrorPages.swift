@@ -1,5 +1,5 @@
 /// The answers to all errors: the program's own, or the operator's files.
-public struct ErrorPages: Sendable {
+public struct ErrorPages: Sendable, Equatable {
   /// The largest file, and all of them together.
   public static let largestFile = 1 << 20
   public static let largestTotal = 16 << 20
@@ -19,17 +19,19 @@ public struct ErrorPages: Sendable {
     public let path: String
     public let reason: Reason
 
-    public var description: String {
+    public var description: String { "errorPages.\(key): \(message)" }
+
+    /// What is wrong, without where it is said.
+    public var message: String {
       switch reason {
       case .unknownStatus:
         let known = ErrorStatus.allCases.map { "\($0.rawValue)" }.joined(separator: ", ")
-        return "errorPages.\(key): a status that is answered here (\(known)) or a class (4xx, 5xx) expected"
+        return "a status that is answered here (\(known)) or a class (4xx, 5xx) expected"
       case .unknownExtension:
-        return
-          "errorPages.\(key): \(path): the name must end in .html, .htm, .json or .txt, which gives the Content-Type"
-      case .tooLarge: return "errorPages.\(key): \(path): is larger than 1 MiB"
-      case .tooMuch: return "errorPages.\(key): \(path): all pages together are larger than 16 MiB"
-      case .unreadable(let why): return "errorPages.\(key): \(path): cannot be read: \(why)"
+        return "\(path): the name must end in .html, .htm, .json or .txt, which gives the Content-Type"
+      case .tooLarge: return "\(path): is larger than 1 MiB"
+      case .tooMuch: return "\(path): all pages together are larger than 16 MiB"
+      case .unreadable(let why): return "\(path): cannot be read: \(why)"
       }
     }
   }
@@ -47,6 +49,13 @@ public struct ErrorPages: Sendable {
 
   /// In the order of `ErrorStatus.allCases`.
   private let pages: [ErrorPage]
+
+  /// Whether both answer everything alike.
+  public static func == (left: ErrorPages, right: ErrorPages) -> Bool {
+    zip(left.pages, right.pages).allSatisfy { left, right in
+      left === right || left.body == right.body && left.contentType.description == right.contentType.description
+    }
+  }
 
   /// The program's own.
   public static let standard = ErrorPages(pages: ErrorStatus.allCases.map(Self.page))
@@ -107,18 +116,20 @@ public struct ErrorPages: Sendable {
     case .unauthorized: 1
     case .forbidden: 2
     case .notFound: 3
-    case .requestTimeout: 4
-    case .contentTooLarge: 5
-    case .uriTooLong: 6
-    case .misdirectedRequest: 7
-    case .tooManyRequests: 8
-    case .requestHeaderFieldsTooLarge: 9
-    case .internalServerError: 10
-    case .notImplemented: 11
-    case .badGateway: 12
-    case .serviceUnavailable: 13
-    case .gatewayTimeout: 14
-    case .httpVersionNotSupported: 15
+    case .methodNotAllowed: 4
+    case .requestTimeout: 5
+    case .contentTooLarge: 6
+    case .uriTooLong: 7
+    case .expectationFailed: 8
+    case .misdirectedRequest: 9
+    case .tooManyRequests: 10
+    case .requestHeaderFieldsTooLarge: 11
+    case .internalServerError: 12
+    case .notImplemented: 13
+    case .badGateway: 14
+    case .serviceUnavailable: 15
+    case .gatewayTimeout: 16
+    case .httpVersionNotSupported: 17
     }
   }
 

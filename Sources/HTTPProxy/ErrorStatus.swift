@@ -4,9 +4,11 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
   case unauthorized = 401
   case forbidden = 403
   case notFound = 404
+  case methodNotAllowed = 405
   case requestTimeout = 408
   case contentTooLarge = 413
   case uriTooLong = 414
+  case expectationFailed = 417
   case misdirectedRequest = 421
   case tooManyRequests = 429
   case requestHeaderFieldsTooLarge = 431
@@ -24,9 +26,11 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
     case .unauthorized: "Unauthorized"
     case .forbidden: "Forbidden"
     case .notFound: "Not Found"
+    case .methodNotAllowed: "Method Not Allowed"
     case .requestTimeout: "Request Timeout"
     case .contentTooLarge: "Content Too Large"
     case .uriTooLong: "URI Too Long"
+    case .expectationFailed: "Expectation Failed"
     case .misdirectedRequest: "Misdirected Request"
     case .tooManyRequests: "Too Many Requests"
     case .requestHeaderFieldsTooLarge: "Request Header Fields Too Large"
@@ -46,9 +50,11 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
     case .unauthorized: "A name and a password are needed here."
     case .forbidden: "This may not be seen from here."
     case .notFound: "There is nothing at this address."
+    case .methodNotAllowed: "This kind of request is not allowed here."
     case .requestTimeout: "The request took too long to arrive. Please try again."
     case .contentTooLarge: "What was sent is too large."
     case .uriTooLong: "The address is too long."
+    case .expectationFailed: "What the request expects is not possible here."
     case .misdirectedRequest: "The request came over a connection that is not for this site. Please try again."
     case .tooManyRequests: "Too many requests came from you. Please wait a little."
     case .requestHeaderFieldsTooLarge:
@@ -65,7 +71,8 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
   /// Whatever may follow on this connection cannot be told from what came: it has to end (RFC 9112, 9.6).
   public var endsConnection: Bool {
     switch self {
-    case .badRequest, .requestTimeout, .contentTooLarge, .uriTooLong, .requestHeaderFieldsTooLarge, .notImplemented,
+    case .badRequest, .requestTimeout, .contentTooLarge, .uriTooLong, .expectationFailed, .requestHeaderFieldsTooLarge,
+      .notImplemented,
       .httpVersionNotSupported:
       true
     default: false

@@ -89,7 +89,7 @@ struct ErrorPageTests {
 
   @Test
   func allPagesTogetherAreBounded() {
-    let files = Dictionary(uniqueKeysWithValues: ErrorStatus.allCases.map { ("\($0.rawValue)", "x.html") })
+    let files = Dictionary(uniqueKeysWithValues: ErrorStatus.allCases.prefix(16).map { ("\($0.rawValue)", "x.html") })
     #expect(throws: Never.self) {
       try ErrorPages(files: files) { _, limit throws(ErrorPages.Unreadable) in [UInt8](repeating: 0, count: limit) }
     }

@@ -22,7 +22,8 @@ final class Front {
 
   init(
     _ servers: [SocketAddress], workers: Int = 1, scheduler: SchedulerKind = .roundRobin, connections: Int = 0,
-    http: HTTPService? = nil, _ configure: (inout Destination.Settings) -> Void = { _ in }
+    http: HTTPService? = nil, _ configure: (inout Destination.Settings) -> Void = { _ in },
+    service configureService: (inout Service.Settings) -> Void = { _ in }
   ) throws {
     backends = servers.map { Backend(pool: "web", name: "\($0)", address: $0) }
     pool = Pool(
@@ -43,6 +44,7 @@ final class Front {
     group.keepSpares([SpareOrder(destination, backends)].compactMap { $0 })
     var settings = Service.Settings()
     settings.http = http
+    configureService(&settings)
     group.open(
       0, sockets: sockets,
       service: Service(listener: "web", counters: counters, destination: destination, settings: settings))

@@ -1,86 +1,67 @@
 import Base
 import HTTPCore
+import HTTPProxy
 import Reactor
 
 /// What the program says by itself.
 extension Worker {
-  /// Answers a client whose request no backend answers.
+  /// Answers a client whose request no backend answers: with the listener's page for the status.
   /// - Parameters:
+  ///   - status: of an error.
   ///   - method: nil when it is not known.
   ///   - closes: whether this is the last answer.
+  ///   - retryAfter: seconds after which the client may come again; of 503 it is 1 if nothing else is said.
   mutating func answer(
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ status: UInt16, version: Version = .http11,
-    method: Method? = nil, closes: Bool
+    method: Method? = nil, closes: Bool, retryAfter: Int? = nil
   ) {
-    let body = ErrorBody.of(status)
+    let page = client.pointee.http.errorPages[ErrorStatus(rawValue: Int(status)) ?? .internalServerError]
     let closes = closes || isDraining
-    while true {
-      var response = LocalResponse(status: status)
-      response.contentType = ErrorBody.contentType
-      response.contentLength = body.count
-      response.clientVersion = version
-      response.keepsAlive = !closes
-      response.date = http.date(now)
-      if status == 503 { response.extra = ErrorBody.retryAfter }
-      if status == 405 { response.extra = ErrorBody.allow }
-      switch response.write(into: http.buffers.head) {
-      case .written(let size):
-        http.buffers.growHead(to: size + body.count, keeping: size)
-        var total = size
-        if method != .head {
-          UnsafeMutableRawBufferPointer(rebasing: http.buffers.head[size...]).copyMemory(from: body)
-          total += body.count
-        }
-        let sent = http.buffers.send(
-          UnsafeRawBufferPointer(rebasing: http.buffers.head[..<total]), to: &client.pointee.connection)
-        if sent == .failed {
-          endClient(handle, reset: true)
-          return
-        }
-        client.pointee.progress = HeadProgress()
-        if closes {
-          finishClient(handle, client)
-        } else {
-          becomeIdle(handle, client)
-          if client.pointee.connection.hasNews || client.pointee.connection.isReadable {
-            unfinished.append(Token(.httpClient, handle))
-          }
-        }
-        return
-      case .needsRoom(let size): http.buffers.growHead(to: size)
-      }
+    var details = ErrorPage.Details()
+    details.closes = closes
+    details.retryAfter = retryAfter ?? (status == 503 ? 1 : nil)
+    details.fields = answerFields(client, page.status, version, closes: closes)
+    let body = method == .head ? 0 : page.body.count
+    http.buffers.growHead(to: page.headCapacity(details) + body)
+    var size = page.writeHead(details, to: http.buffers.head)
+    if body > 0 {
+      UnsafeMutableRawBufferPointer(rebasing: http.buffers.head[size...]).copyBytes(from: page.body)
+      size += body
+    }
+    let sent = http.buffers.send(
+      UnsafeRawBufferPointer(rebasing: http.buffers.head[..<size]), to: &client.pointee.connection)
+    if sent == .failed {
+      endClient(handle, reset: true)
+      return
+    }
+    client.pointee.progress = HeadProgress()
+    if closes {
+      finishClient(handle, client)
+      return
+    }
+    becomeIdle(handle, client)
+    if client.pointee.connection.hasNews || client.pointee.connection.isReadable {
+      unfinished.append(Token(.httpClient, handle))
     }
   }
-}
 
-/// The bodies of errors: no detail that would help an attacker.
-enum ErrorBody {
-  static func of(_ status: UInt16) -> UnsafeRawBufferPointer {
-    let text: StaticString =
-      switch status {
-      case 400: "400 Bad Request\n"
-      case 404: "404 Not Found\n"
-      case 405: "405 Method Not Allowed\n"
-      case 408: "408 Request Timeout\n"
-      case 413: "413 Content Too Large\n"
-      case 414: "414 URI Too Long\n"
-      case 417: "417 Expectation Failed\n"
-      case 431: "431 Request Header Fields Too Large\n"
-      case 501: "501 Not Implemented\n"
-      case 502: "502 Bad Gateway\n"
-      case 503: "503 Service Unavailable\n"
-      case 504: "504 Gateway Timeout\n"
-      case 505: "505 HTTP Version Not Supported\n"
-      default: "500 Internal Server Error\n"
+  /// The lines that an answer has beside those of its page.
+  private mutating func answerFields(
+    _ client: UnsafeMutablePointer<HTTPClient>, _ status: ErrorStatus, _ version: Version, closes: Bool
+  ) -> UnsafeRawBufferPointer {
+    let date = http.date(now)
+    var room = http.lines
+    while true {
+      var writer = HeadWriter(room)
+      if let server = client.pointee.http.serverText { writer.appendField("Server", server.bytes) }
+      writer.appendField("Date", date)
+      if status == .methodNotAllowed { writer.append("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n") }
+      // RFC 9112, 9.3: what goes without saying only between two who speak 1.1.
+      if version == .http10, !closes { writer.append("Connection: keep-alive\r\n") }
+      switch writer.outcome {
+      case .written(let count): return UnsafeRawBufferPointer(rebasing: room[..<count])
+      case .needsRoom(let count): room = http.growLines(to: count)
       }
-    return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-  }
-
-  static var contentType: UnsafeRawBufferPointer { bytes("text/plain; charset=utf-8") }
-  static var retryAfter: UnsafeRawBufferPointer { bytes("Retry-After: 1\r\n") }
-  static var allow: UnsafeRawBufferPointer { bytes("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n") }
-
-  private static func bytes(_ text: StaticString) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
   }
 }

@@ -19,6 +19,7 @@ struct Exchange: ~Copyable {
   var request: HeldBytes
   /// Bytes of the body in `request`; nil when it is not there.
   var keptBody: Int?
+  let notes: RequestNotes
   let destination: Destination
   var phase = Phase.waiting
   /// The backend that this exchange counts for.
@@ -65,12 +66,16 @@ struct Exchange: ~Copyable {
   /// Requests up to this size are kept until they are answered.
   static let mostKept = 16 << 10
 
-  init(client: Handle, head: RequestHead, request: consuming HeldBytes, destination: Destination, maxBody: UInt64, now: Instant)
-  {
+  init(
+    client: Handle, head: RequestHead, request: consuming HeldBytes, destination: Destination, notes: RequestNotes,
+    maxBody: UInt64,
+    now: Instant
+  ) {
     self.client = client
     self.head = head
     self.request = request
     self.destination = destination
+    self.notes = notes
     requestBody = BodyReader(head.framing, limit: maxBody)
     begun = now
     waitEnd = now.later(destination.waitNanoseconds)

@@ -28,7 +28,7 @@ extension Worker {
       }
       let avoided = exchange.pointee.failures == 0 ? [] : http.tried[handle] ?? []
       let pick = destination.pick(
-        avoiding: avoided, client: client.pointee.address, serverName: nil, random: &random, now: now,
+        avoiding: avoided, client: exchange.pointee.notes.client, serverName: nil, random: &random, now: now,
         orWait: Waiter(session: handle, served: servedExchange))
       switch pick {
       case .backend(let backend, _):

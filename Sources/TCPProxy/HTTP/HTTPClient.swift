@@ -33,6 +33,8 @@ struct HTTPClient: ~Copyable {
   /// Whose connection it is; nil for a unix socket.
   var address: IPAddress?
   var port: UInt16
+  /// Whether what it says of those behind it is believed.
+  let isTrusted: Bool
   var ticket: ClientTable.Ticket?
   /// Requests so far.
   var requests: UInt32 = 0
@@ -59,6 +61,7 @@ struct HTTPClient: ~Copyable {
     connection.isThorough = address == nil
     self.address = address
     self.port = port
+    isTrusted = if let address, let trusted = service.trustedProxies { trusted.contains(address) } else { false }
     deadline = now
   }
 
@@ -67,12 +70,6 @@ struct HTTPClient: ~Copyable {
     if let port = http.port { return port }
     guard case .ip(_, let port) = SocketIO.localAddress(of: connection.socket.number) else { return nil }
     return port
-  }
-
-  /// Whether what it says of those behind it is believed.
-  var isTrusted: Bool {
-    guard let trusted = service.trustedProxies, let address else { return false }
-    return trusted.contains(address)
   }
 
   /// The client as the log names it.

@@ -1,5 +1,7 @@
 import Base
 import HTTPCore
+import HTTPProxy
+import Routing
 
 /// How a listener speaks HTTP with its clients: immutable, a part of its `Service`.
 public final class HTTPService: Sendable {
@@ -12,6 +14,12 @@ public final class HTTPService: Sendable {
     public var port: UInt16?
     /// What becomes of the field Server.
     public var server = ServerField.keep
+    /// The field that names each request towards backends; nil names none.
+    public var requestID: [UInt8]?
+    /// What is answered where no backend answers.
+    public var errorPages = ErrorPages.standard
+    /// Requests that one client may make, whatever its connections; nil is no limit. It counts on over reloads.
+    public var requestLimit: RateLimit?
     /// How long a client has for a request's head, from its first byte on.
     public var request: Duration = .seconds(10)
     /// How long a client may be silent between two requests.
@@ -38,6 +46,11 @@ public final class HTTPService: Sendable {
   let forwarded: Forwarding.Style
   let port: UInt16?
   let server: ServerField
+  /// The value of Server, where that is a text.
+  let serverText: LastingBytes?
+  let requestID: LastingBytes?
+  let errorPages: ErrorPages
+  let requestLimit: RateLimit?
   let requestNanoseconds: UInt64
   let keepAliveNanoseconds: UInt64
   let bodyNanoseconds: UInt64
@@ -48,6 +61,10 @@ public final class HTTPService: Sendable {
     forwarded = settings.forwarded
     port = settings.port
     server = settings.server
+    serverText = if case .text(let text) = settings.server { LastingBytes(text) } else { nil }
+    requestID = settings.requestID.map { LastingBytes($0) }
+    errorPages = settings.errorPages
+    requestLimit = settings.requestLimit
     requestNanoseconds = Optional(settings.request).wholeNanoseconds
     keepAliveNanoseconds = Optional(settings.keepAlive).wholeNanoseconds
     bodyNanoseconds = Optional(settings.body).wholeNanoseconds

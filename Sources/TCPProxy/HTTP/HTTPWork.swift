@@ -1,6 +1,7 @@
 import Balancing
 import Base
 import HTTPCore
+import HTTPProxy
 import Reactor
 
 /// What a worker needs for HTTP: clients, exchanges and connections to backends.
@@ -21,12 +22,31 @@ struct HTTPWork: ~Copyable {
   var waiting: Set<Handle> = []
   /// Exchanges that wait in the queue of their pool, and their places there.
   var queued: [Handle: Handle] = [:]
+  /// Names requests.
+  var names = RequestIDs(seed: (.random(in: 0...UInt64.max), .random(in: 0...UInt64.max)))
+  /// The name that was asked for last.
+  let nameText = UnsafeMutableRawBufferPointer.allocate(byteCount: RequestIDs.length, alignment: 1)
+  /// Lines of a head that is being written.
+  private(set) var lines = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
   private let dateText = UnsafeMutableRawBufferPointer.allocate(byteCount: HTTPDate.length, alignment: 1)
   private var dateSecond: Int64 = -1
   /// When the date was looked at last.
   private var dateRead = Instant.zero
 
-  deinit { dateText.deallocate() }
+  deinit {
+    nameText.deallocate()
+    lines.deallocate()
+    dateText.deallocate()
+  }
+
+  /// Makes room for lines that do not fit. What was there is gone.
+  mutating func growLines(to count: Int) -> UnsafeMutableRawBufferPointer {
+    if count > lines.count {
+      lines.deallocate()
+      lines = .allocate(byteCount: count * 2, alignment: 1)
+    }
+    return lines
+  }
 
   /// The date for responses; the clock is asked once in a quarter of a second.
   mutating func date(_ now: Instant) -> UnsafeRawBufferPointer {
@@ -71,7 +91,11 @@ struct HTTPWork: ~Copyable {
     let key = ObjectIdentifier(server.pointee.backend)
     var list = idle[key] ?? IdleConnections()
     server.pointee.older = list.newest
-    if let neighbour = servers.pointer(to: list.newest) { neighbour.pointee.newer = handle } else { list.oldest = handle }
+    if let neighbour = servers.pointer(to: list.newest) {
+      neighbour.pointee.newer = handle
+    } else {
+      list.oldest = handle
+    }
     list.newest = handle
     list.count += 1
     idle[key] = list

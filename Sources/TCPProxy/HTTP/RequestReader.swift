@@ -15,7 +15,11 @@ extension Worker {
     let handle = http.clients.insert(client)
     do throws(SystemError) {
       let token = Token(.httpClient, handle).rawValue
-      if watched { try poller.change(socket, .everyEdge, token: token) } else { try poller.add(socket, .everyEdge, token: token) }
+      if watched {
+        try poller.change(socket, .everyEdge, token: token)
+      } else {
+        try poller.add(socket, .everyEdge, token: token)
+      }
     } catch {
       group.incidents.add(.failed, listener, cause: "watching a client failed: \(error)")
       endClient(handle, reset: true)
@@ -144,6 +148,14 @@ extension Worker {
     }
     http.buffers.keep(
       UnsafeRawBufferPointer(rebasing: bytes[kept...]), of: &client.pointee.connection, isNews: true)
+    let notes = note(head, bytes, of: client)
+    if let limit = client.pointee.http.requestLimit, let address = notes.client,
+      case .tooFast(let seconds) = limit.admit(address, now: now)
+    {
+      client.pointee.service.counters.refused.add(1, ordering: .relaxed)
+      refuse(handle, client, head, 429, retryAfter: seconds)
+      return
+    }
     if head.method == .connect || head.method == .trace {
       refuse(handle, client, head, 405)
       return
@@ -159,8 +171,8 @@ extension Worker {
     var request = HeldBytes()
     request.append(UnsafeRawBufferPointer(rebasing: bytes[..<kept]), from: &http.buffers.blocks)
     var exchange = Exchange(
-      client: handle, head: head, request: request, destination: destination, maxBody: client.pointee.http.maxBody,
-      now: now)
+      client: handle, head: head, request: request, destination: destination, notes: notes,
+      maxBody: client.pointee.http.maxBody, now: now)
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
     exchange.keepsClient = head.keepsAlive && !isDraining
@@ -172,12 +184,13 @@ extension Worker {
 
   /// Answers a request that is not passed on. Its body, if it has one, is left unread.
   private mutating func refuse(
-    _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16
+    _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16,
+    retryAfter: Int? = nil
   ) {
     client.pointee.drained = BodyReader(head.framing)
     answer(
       handle, client, status, version: head.version, method: head.method,
-      closes: !head.keepsAlive || isDraining || !head.framing.isEmpty)
+      closes: !head.keepsAlive || isDraining || !head.framing.isEmpty, retryAfter: retryAfter)
   }
 
   // MARK: Requests' bodies

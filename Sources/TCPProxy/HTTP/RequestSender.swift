@@ -76,6 +76,11 @@ extension Worker {
       rewrite.forwarding = Forwarding(
         style: client.pointee.http.forwarded, trustsPeer: client.pointee.isTrusted, client: client.pointee.address,
         scheme: client.pointee.connection.tls.isEmpty ? .http : .https, port: port)
+      if let field = client.pointee.http.requestID,
+        let name = text(of: exchange.pointee.notes.name, in: UnsafeRawBufferPointer(exchange.pointee.request.bytes))
+      {
+        rewrite.requestID = (field.bytes, name)
+      }
       switch RequestWriter.write(
         exchange.pointee.head, http.requestFields, of: UnsafeRawBufferPointer(exchange.pointee.request.bytes),
         rewrite: rewrite, into: http.buffers.head)
@@ -118,6 +123,8 @@ extension Worker {
     pumpResponse(serverHandle)
     // Still there, and with nothing said: then it never will.
     guard let exchange = http.exchanges.pointer(to: handle), exchange.pointee.server == serverHandle else { return }
-    if exchange.pointee.status == 0 { backendFailed(handle, exchange, "the backend closed the connection within the request") }
+    if exchange.pointee.status == 0 {
+      backendFailed(handle, exchange, "the backend closed the connection within the request")
+    }
   }
 }

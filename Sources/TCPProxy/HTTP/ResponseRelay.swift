@@ -53,7 +53,9 @@ extension Worker {
       let exchange = http.exchanges.pointer(to: server.pointee.exchange),
       let client = http.clients.pointer(to: exchange.pointee.client)
     {
-      if server.pointee.isConnecting || server.pointee.isSecuring || !client.pointee.connection.unsent.isEmpty { return }
+      if server.pointee.isConnecting || server.pointee.isSecuring || !client.pointee.connection.unsent.isEmpty {
+        return
+      }
       let exchangeHandle = server.pointee.exchange
       let size = Int(server.pointee.readSize)
       switch http.buffers.receive(&server.pointee.connection, atMost: size) {
@@ -227,7 +229,7 @@ extension Worker {
       switch client.pointee.http.server {
       case .keep: break
       case .remove: rewrite.server = .remove
-      case .text: break
+      case .text: if let text = client.pointee.http.serverText { rewrite.server = .text(text.bytes) }
       }
       switch ResponseWriter.write(head, http.responseFields, of: bytes, rewrite: rewrite, into: http.buffers.head) {
       case .written(let size): return size
@@ -256,7 +258,8 @@ extension Worker {
     if exchange.pointee.responseFraming == .chunked {
       let room = http.buffers.head
       let count = exchange.pointee.responseChunks.end(into: room)
-      if http.buffers.send(UnsafeRawBufferPointer(rebasing: room[..<count]), to: &client.pointee.connection) == .failed {
+      if http.buffers.send(UnsafeRawBufferPointer(rebasing: room[..<count]), to: &client.pointee.connection) == .failed
+      {
         endClient(exchange.pointee.client, reset: true)
         return
       }

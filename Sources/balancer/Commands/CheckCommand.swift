@@ -20,7 +20,10 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let configuration: Configuration
-    do { configuration = try option.file.load() } catch { throw fail(ExitStatus.configuration, "\(error)") }
+    do {
+      configuration = try option.file.load()
+      _ = try PageFiles(configuration)
+    } catch { throw fail(ExitStatus.configuration, "\(error)") }
     let descriptors = Machine.raiseDescriptorLimit()
     let workers = configuration.workers.count
     print(ConfigurationSummary(configuration, workers: workers, descriptors: descriptors))

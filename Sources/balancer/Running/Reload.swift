@@ -12,11 +12,15 @@ extension Supervisor {
     let logger = log.logger("reload")
     awaited = nil
     let new: Configuration
-    do { new = try file.load() } catch {
+    let newPages: PageFiles
+    do {
+      new = try file.load()
+      newPages = try PageFiles(new)
+    } catch {
       refuse("\(error)", logger)
       return
     }
-    if ConfigurationDiff(from: configuration, to: new).isEmpty {
+    if ConfigurationDiff(from: configuration, to: new).isEmpty, newPages.pages == pages.pages {
       _ = awaitNames(of: new)
       logger.notice(
         "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
@@ -40,10 +44,12 @@ extension Supervisor {
       return
     }
     let former = pools
+    let formerPages = pages
     carryOut(plan, logger)
     logger.notice(
       "\(file.path) is in force: \(difference.lines.count == 1 ? "1 change" : "\(difference.lines.count) changes")")
     for line in difference.lines { logger.notice("\(line)") }
+    if pages.pages != formerPages.pages { logger.notice("files of errorPages were read anew") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
@@ -66,18 +72,20 @@ extension Supervisor {
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
   private struct Plan {
     let configuration: Configuration
+    let pages: PageFiles
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
     let opened: [Entrances.Entrance]
 
     init(_ configuration: Configuration, running: borrowing Supervisor) throws {
       self.configuration = configuration
+      pages = try PageFiles(configuration)
       for pool in configuration.pools {
         pools[pool.name] = RunningPool(pool, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, former: running.listeners[listener.name])
+          listener, pools: pools, pages: pages.pages[listener.name], former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }
@@ -86,6 +94,7 @@ extension Supervisor {
   private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
     let removed = removedBackends(plan)
     configuration = plan.configuration
+    pages = plan.pages
     names.keep(only: configuration.hostNames)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }

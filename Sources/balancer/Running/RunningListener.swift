@@ -1,7 +1,9 @@
 import Balancing
 import Base
 import Configuration
+import HTTPProxy
 import Reactor
+import Routing
 import TCPProxy
 
 /// A listener at work, beside the part of the file that it came from.
@@ -13,10 +15,14 @@ struct RunningListener {
   let addresses: [SocketAddress]
   /// Counts clients where `perClient` asks for it.
   private let clients: ClientTable?
+  /// Counts their requests where `perClient` asks for that.
+  private let requestLimit: RateLimit?
 
-  /// - Parameter pools: all of the configuration, by name.
+  /// - Parameters:
+  ///   - pools: all of the configuration, by name.
+  ///   - pages: the listener's own answers to errors.
   init(
-    _ configuration: ListenerConfiguration, pools: [String: RunningPool], former: RunningListener?
+    _ configuration: ListenerConfiguration, pools: [String: RunningPool], pages: ErrorPages?, former: RunningListener?
   ) throws(HostLookup.Failure) {
     self.configuration = configuration
     counters = former?.counters ?? ListenerCounters()
@@ -40,7 +46,12 @@ struct RunningListener {
     }
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
     if configuration.mode == .http {
-      settings.http = HTTPService(HTTPService.Settings(configuration, addresses: addresses))
+      let http = HTTPService.Settings(
+        configuration, addresses: addresses, pages: pages, former: former?.requestLimit)
+      requestLimit = http.requestLimit
+      settings.http = HTTPService(http)
+    } else {
+      requestLimit = nil
     }
     service = Service(
       listener: configuration.name, counters: counters,

@@ -22,6 +22,8 @@ struct Supervisor: ~Copyable {
   let log: Log
   var pools: [String: RunningPool]
   var listeners: [String: RunningListener]
+  /// The operator's answers to errors, by listener.
+  var pages: PageFiles
   var entrances: Entrances
   let admission: Admission
   let workers: WorkerGroup
@@ -48,9 +50,13 @@ struct Supervisor: ~Copyable {
     SignalSource.ignoreBrokenPipes()
     let descriptorLimit = Machine.raiseDescriptorLimit()
     let configuration: Configuration
-    do { configuration = try file.load() } catch { throw fail(ExitStatus.configuration, "\(error)") }
+    let pages: PageFiles
     do {
-      var supervisor = try Supervisor(file, configuration, descriptorLimit)
+      configuration = try file.load()
+      pages = try PageFiles(configuration)
+    } catch { throw fail(ExitStatus.configuration, "\(error)") }
+    do {
+      var supervisor = try Supervisor(file, configuration, pages, descriptorLimit)
       return supervisor.loop()
     } catch let error as SystemError {
       throw fail(ExitStatus.system, "balancer: cannot start: \(error) in \(error.operation)")
@@ -61,7 +67,9 @@ struct Supervisor: ~Copyable {
     }
   }
 
-  private init(_ file: ConfigurationFile, _ configuration: Configuration, _ descriptorLimit: Int) throws {
+  private init(
+    _ file: ConfigurationFile, _ configuration: Configuration, _ pages: PageFiles, _ descriptorLimit: Int
+  ) throws {
     // Before the first thread: all of them inherit the mask.
     let signals = try SignalSource([SIGHUP, SIGTERM, SIGINT, SIGUSR1])
     let mailbox = try Mailbox<ControlMessage>()
@@ -79,7 +87,8 @@ struct Supervisor: ~Copyable {
     for pool in configuration.pools { pools[pool.name] = RunningPool(pool, names: names, former: nil) }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
-      listeners[listener.name] = try RunningListener(listener, pools: pools, former: nil)
+      listeners[listener.name] = try RunningListener(
+        listener, pools: pools, pages: pages.pages[listener.name], former: nil)
     }
 
     let workerCount = configuration.workers.count
@@ -110,6 +119,7 @@ struct Supervisor: ~Copyable {
     self.resolver = resolver
     self.pools = pools
     self.listeners = listeners
+    self.pages = pages
     self.entrances = entrances
     self.admission = admission
     self.workers = workers
