@@ -126,7 +126,7 @@ extension Worker {
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
   ) {
     if session.pointee.serverTLS.isEmpty, let peers = session.pointee.destination?.tls,
-      secureBackend(handle, session, peers)
+      secureBackend(handle, session, peers, readiness)
     {
       return
     }
@@ -199,6 +199,7 @@ extension Worker {
 
   /// A connect that was under way has failed: the next backend, if the retries allow it.
   mutating func connectFailed(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ cause: String) {
+    if session.pointee.isOnSpare, exchangeIfClosed(handle, session) { return }
     session.pointee.server.close()
     dropBackend(session)
     if countFailure(handle, session, cause) { connect(handle) }
