@@ -92,8 +92,9 @@ public final class Destination: Sendable {
     if needs.contains(.random) { request.random = random.next() }
     if needs.contains(.serverName), let serverName {
       request.key = StableHash.of(serverName)
-    } else if !needs.isDisjoint(with: [.source, .serverName]), let client {
-      request.key = StableHash.of(client)
+    } else if !needs.isDisjoint(with: [.source, .serverName, .request]) {
+      // A pool that hashes requests may have tcp sessions as well, which have none.
+      request.key = PickKey.of(client: client)
     }
     guard let (stickiness, ttl) = sticky, let client else {
       return pool.pick(avoiding: tried, for: request, orWait: waiter)
