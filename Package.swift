@@ -15,6 +15,7 @@ let package = Package(
     // 0: C wrappers without logic.
     .target(name: "CLinux"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev", "pkg-config"])]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev", "pkg-config"])]),
 
     // 1: pure: no descriptor, no clock, no random source.
     .target(name: "Base"),
@@ -26,9 +27,10 @@ let package = Package(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
 
-    // 2: the kernel, and OpenSSL.
+    // 2: the kernel, OpenSSL, and regular expressions.
     .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
     .target(name: "TLS", dependencies: ["Base", "COpenSSL"]),
+    .target(name: "Routing", dependencies: ["Base", "HTTPCore", "CPCRE2"]),
 
     // 3: what the program does.
     .target(
@@ -36,20 +38,21 @@ let package = Package(
       dependencies: ["Base", "Balancing", "Reactor", "TLS", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "Health",
-      dependencies: ["Base", "Balancing", "Reactor", .product(name: "Logging", package: "swift-log")]),
+      dependencies: ["Base", "Balancing", "HTTPCore", "Reactor", .product(name: "Logging", package: "swift-log")]),
 
     // 4: the program.
     .executableTarget(
       name: "balancer",
       dependencies: [
         "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TCPProxy", "Health",
+        "HTTPCore", "Routing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
 
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
     .testTarget(
-      name: "ConfigurationTests", dependencies: ["Configuration", "Base"], exclude: ["Examples"]),
+      name: "ConfigurationTests", dependencies: ["Configuration", "Base", "Routing"], exclude: ["Examples"]),
     .testTarget(name: "BalancingTests", dependencies: ["Balancing", "Base"]),
     .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore", "Base"], exclude: ["Corpus"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Balancing", "Base"]),
@@ -57,6 +60,7 @@ let package = Package(
       name: "TelemetryTests",
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
+    .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPCore", "Base"]),
     // Certificates made for tests, and a count of OpenSSL's memory.
     .target(name: "TLSFixtures", dependencies: ["TLS", "COpenSSL"], path: "Tests/TLSFixtures"),
     .testTarget(name: "TLSTests", dependencies: ["TLS", "TLSFixtures", "Base", "COpenSSL"]),

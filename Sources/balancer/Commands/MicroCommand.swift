@@ -6,7 +6,8 @@ import Reactor
 /// What `scripts/benchmark micro` runs.
 struct MicroCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "micro", abstract: "Measure what picking a backend and knowing a client cost.", shouldDisplay: false)
+    commandName: "micro", abstract: "Measure what picking a backend, choosing a route and knowing a client cost.",
+    shouldDisplay: false)
 
   private static let backends = 1000
   private static let picks = 200_000
@@ -26,6 +27,7 @@ struct MicroCommand: ParsableCommand {
       )
       if max(equal, unequal) >= Self.allowed { isSlow = true }
     }
+    if RoutingMicro.run() { isSlow = true }
     if isSlow { print("too slow: \(Self.allowed) ns or more") }
     let flood = ClientFlood()
     print("")
