@@ -2,6 +2,8 @@
 public enum HealthCheck: Equatable, Sendable {
   /// Connects, sends a text if there is one, and waits for an answer that holds `expect` if there is one.
   case tcp(send: String = "", expect: String = "")
+  /// A request, whose response has to be as it says.
+  case http(HTTPCheck)
   /// `PING`, to be answered with `+PONG`.
   case redis
   /// The question whether the server takes TLS, which every PostgreSQL answers before anybody logs in.
@@ -17,6 +19,7 @@ public enum HealthCheck: Equatable, Sendable {
   public var name: String {
     switch self {
     case .tcp: "tcp"
+    case .http: "http"
     case .redis: "redis"
     case .postgresql: "postgresql"
     case .mysql: "mysql"
@@ -29,6 +32,7 @@ public enum HealthCheck: Equatable, Sendable {
   func makeProbe() -> (any Probe)? {
     switch self {
     case .tcp(let send, let expect): TCPProbe(send: send, expect: expect)
+    case .http(let check): HTTPProbe(check)
     case .redis: RedisProbe()
     case .postgresql: PostgreSQLProbe()
     case .mysql(let user): MySQLProbe(user: user)

@@ -94,6 +94,7 @@ struct ChecksTests {
   private static let servers: [(HealthCheck, answers: [[UInt8]], speaksFirst: Bool)] = [
     (.tcp(expect: "SSH-2.0"), [Array("SSH-2.0-x\r\n".utf8)], true),
     (.tcp(send: "stats\n", expect: "pid"), [Array("STAT pid 1\n".utf8)], false),
+    (.http(HTTPCheck()), [Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".utf8)], false),
     (.redis, [Array("+PONG\r\n".utf8)], false),
     (.postgresql, [Array("N".utf8)], false),
     (.mysql(user: nil), [MySQL.greeting], true),

@@ -25,7 +25,11 @@ import Testing
     _ = reset.begin()
     let elsewhere = "HTTP/1.1 200 OK\r\n" + String(repeating: "x", count: TCPProbe.longestAnswer)
 
+    func http(_ check: HTTPCheck, _ answer: String) -> String? { ended(HTTPProbe(check), [Array(answer.utf8)]) }
     let causes = [
+      http(HTTPCheck(), "HTTP/1.1 503 Service Unavailable\r\n\r\n"),
+      http(HTTPQuestion.ready, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nstarting"),
+      http(HTTPCheck(), "SSH-2.0-OpenSSH_9.2\r\n"),
       redis("-LOADING Redis is loading the dataset in memory"),
       redis("-ERR max number of clients reached"),
       ended(RedisProbe(), [[0x15, 3, 3, 0, 2, 2, 0x46]]),
@@ -68,7 +72,7 @@ import Testing
       script("the script of the check before was killed and has not ended yet"),
     ]
     #expect(Array(documented.suffix(causes.count)) == causes)
-    #expect(documented.count == 14 + causes.count)
+    #expect(documented.count == 17 + causes.count)
   }
 
   private func ended(_ probe: any Probe, _ answers: [[UInt8]]) -> String? {

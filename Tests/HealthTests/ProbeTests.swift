@@ -123,6 +123,56 @@ import Testing
     cause(probe, answers.map { Array($0.utf8) }, closing: closing)
   }
 
+  @Test func httpAsksAsItIsTold() {
+    var check = HTTPCheck()
+    check.method = "POST"
+    check.path = "/health?full=1"
+    check.host = "app.example.com"
+    check.fields = [("user-agent", "probe"), ("X-Check", "yes")]
+    check.status = [200...299, 401...401]
+    var talk = Talk(HTTPProbe(check), ["HTTP/1.1 401 Unauthorized\r\nContent-Length: 99999999999999\r\n\r\n"])
+    #expect(talk.run().isPassed)
+    #expect(
+      talk.sent.map { String(decoding: $0, as: UTF8.self) } == [
+        "POST /health?full=1 HTTP/1.1\r\nHost: app.example.com\r\nAccept: */*\r\nuser-agent: probe\r\nX-Check: yes\r\n"
+          + "Content-Length: 0\r\nConnection: close\r\n\r\n"
+      ])
+  }
+
+  @Test func http() {
+    let plain = HTTPProbe(HTTPCheck())
+    let ready = HTTPProbe(HTTPQuestion.ready)
+    #expect(
+      cause(plain, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy")
+        == "expected a status of 200-399, received \"HTTP/1.1 503 Service Unavailable\"")
+    #expect(
+      cause(plain, "SSH-2.0-OpenSSH_9.2\r\n")
+        == "expected a status of 200-399, received no HTTP (its first line is not a version, a status and a reason): \"SSH-2.0-OpenSSH_9.2\\r\\n\""
+    )
+    #expect(
+      cause(ready, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nstarting")
+        == "expected \"ready\" in the content, received 8 bytes without it: \"starting\"")
+    #expect(
+      cause(ready, "HTTP/1.1 204 No Content\r\n\r\n")
+        == "expected \"ready\" in the content, received 0 bytes without it: \"\"")
+    #expect(
+      cause(ready, "HTTP/1.0 200 OK\r\n\r\nread", closing: true)
+        == "expected \"ready\" in the content, received 4 bytes without it: \"read\"")
+    #expect(
+      cause(ready, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsta", closing: true)?.hasPrefix(
+        "expected \"ready\" in the content, received only ") == true)
+    #expect(
+      cause(ready, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n")?.hasPrefix(
+        "expected \"ready\" in the content, received content that is broken: ") == true)
+    // What lies behind the first 16 KiB does not count.
+    let far = String(repeating: "x", count: 16 << 10) + "ready"
+    #expect(
+      cause(ready, "HTTP/1.1 200 OK\r\nContent-Length: \(far.utf8.count)\r\n\r\n\(far)")?.hasPrefix(
+        "expected \"ready\" in the content, received 163") == true)
+    var old = Talk(ready, ["HTTP/1.0 200 OK\r\n\r\nnot yet, not rea, ready"])
+    #expect(old.run { 3 }.isPassed)
+  }
+
   @Test func redis() {
     #expect(
       cause(RedisProbe(), "-LOADING Redis is loading the dataset in memory\r\n")
