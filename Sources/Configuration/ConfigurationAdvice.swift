@@ -29,7 +29,10 @@ public struct ConfigurationAdvice: Sendable {
     checkUse()
     for listener in configuration.listeners {
       checkClients(listener)
-      checkRoutes(listener)
+      switch listener.mode {
+      case .tcp: checkServerNames(listener)
+      case .http: for (path, message) in RouteAdvice.warnings(listener) { warn(path, message) }
+      }
     }
     for pool in configuration.pools {
       checkBackends(pool)
@@ -125,8 +128,8 @@ public struct ConfigurationAdvice: Sendable {
     texts.count > 1 ? " and \(texts.count - 1) more" : ""
   }
 
-  private mutating func checkRoutes(_ listener: ListenerConfiguration) {
-    for unreachable in SNITable(listener.routes.map(\.sni)).unreachable {
+  private mutating func checkServerNames(_ listener: ListenerConfiguration) {
+    for unreachable in SNITable(listener.routes.map(\.match.sni)).unreachable {
       warn(
         "listeners.\(listener.name).routes",
         "routes[\(unreachable.route)] never gets \(unreachable.pattern): routes[\(unreachable.takenBy)] takes it first")

@@ -140,8 +140,37 @@ extension ConfigurationDiff {
       }
     }
     if old?.text == new?.text { return [] }
+    if let lines = differences(of: old, new, at: path) { return lines }
     let (before, after) = (old?.plainText ?? "unset", new?.plainText ?? "unset")
     return [path.isEmpty ? "\(before) → \(after)" : "\(path) \(before) → \(after)"]
+  }
+}
+
+extension ConfigurationDiff {
+  /// Of lists of objects, such as routes, only those that differ, between the same ones at the beginning and at the end.
+  /// nil where the lists are none of that kind, or one of them is empty.
+  private static func differences(of old: JSONValue?, _ new: JSONValue?, at path: String) -> [String]? {
+    guard case .array(var before) = old?.kind, case .array(var after) = new?.kind, !before.isEmpty, !after.isEmpty,
+      (before + after).allSatisfy({ if case .object = $0.kind { true } else { false } })
+    else { return nil }
+    var first = 0
+    let (beforeTexts, afterTexts) = (before.map(\.text), after.map(\.text))
+    while first < min(before.count, after.count), beforeTexts[first] == afterTexts[first] { first += 1 }
+    var last = 0
+    while last < min(before.count, after.count) - first,
+      beforeTexts[before.count - 1 - last] == afterTexts[after.count - 1 - last]
+    { last += 1 }
+    before = Array(before[first..<(before.count - last)])
+    after = Array(after[first..<(after.count - last)])
+    if before.count == after.count {
+      return zip(before, after).enumerated().flatMap { index, pair in
+        differences(pair.0, pair.1, at: "\(path)[\(first + index)]")
+      }
+    }
+    func texts(_ elements: [JSONValue]) -> String {
+      elements.isEmpty ? "none" : JSONValue.array(elements).plainText
+    }
+    return ["\(path) from [\(first)] on \(texts(before)) → \(texts(after))"]
   }
 }
 

@@ -8,9 +8,11 @@ extension Configuration {
   ///   - file: the file's name as errors tell it.
   ///   - folder: the absolute path that relative paths in the file start from.
   ///   - environment: the value of a variable, nil where it is not set.
+  ///   - judges: know what this target cannot.
   /// - Throws: every mistake in the file in one go. After a syntax error it is the only one.
   public static func read(
-    _ bytes: [UInt8], file: String, folder: String, environment: (String) -> String?
+    _ bytes: [UInt8], file: String, folder: String, environment: (String) -> String?,
+    judges: Judges
   ) throws(ConfigurationErrors) -> Configuration {
     let json: JSONValue
     do {
@@ -21,7 +23,7 @@ extension Configuration {
       ])
     }
     let (configuration, errors) = withoutActuallyEscaping(environment) { environment in
-      let reading = Reading(file: file, folder: folder, environment: environment)
+      let reading = Reading(file: file, folder: folder, environment: environment, judges: judges)
       return (Draft.read(json, reading), reading.errors)
     }
     guard errors.isEmpty, let configuration else {
@@ -68,6 +70,7 @@ struct Draft: Sendable {
     checkListenAddresses(reading)
     if let draft {
       checkScripts(draft.configuration.pools, reading)
+      checkModes(draft.configuration, json, reading)
       checkSpares(draft.configuration.pools, reading)
     }
     guard var configuration = draft?.configuration else { return nil }

@@ -34,6 +34,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
     let log = configuration.log
     rows.append(("log", "\(log.level.rawValue) and above as \(log.format.rawValue) to \(log.file ?? "standard error")"))
+    if let access = log.access { rows.append(("", access.summary)) }
     let drain = configuration.shutdown.drain
     rows.append(("shutdown", drain == .zero ? "at once" : "sessions have \(drain.written) to end"))
 
@@ -49,10 +50,15 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     let pool = listener.pool.map { " → pool \($0)" } ?? ""
     let limit = listener.connections.map { ", at most \($0) connections" } ?? ""
     var lines = ["\(addresses) (\(listener.mode.rawValue))\(pool)\(limit)"]
-    lines += listener.routes.map { route in
-      "\(route.sni.map(\.description).joined(separator: ", ")) → pool \(route.pool)"
+    // Ten thousand routes are not for reading.
+    lines += listener.routes.prefix(100).map(\.summary)
+    if listener.routes.count > 100 { lines.append("and \(listener.routes.count - 100) more routes") }
+    switch listener.mode {
+    case .tcp: if listener.pool == nil { lines.append("whoever asks for another name is closed") }
+    case .http:
+      let answersAll = listener.pool != nil || listener.routes.contains { $0.match.isEverything }
+      lines += Self.text(listener.http, answersAll: answersAll)
     }
-    if listener.pool == nil { lines.append("whoever asks for another name is closed") }
     if listener.proxyProtocol != .off {
       let version = listener.proxyProtocol == .any ? "" : " \(listener.proxyProtocol.rawValue)"
       let trusted = listener.trustedProxies
@@ -64,13 +70,19 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     let perClient = [
       listener.perClient.connections.map { "at most \($0) connections" },
       listener.perClient.rate.map { "\($0) new ones" },
+      listener.perClient.requests.map { "\($0) requests" },
     ].compactMap { $0 }
     if !perClient.isEmpty { lines.append("each client: \(perClient.joined(separator: ", "))") }
     return lines
   }
 
+  private static func text(_ http: HTTPConfiguration, answersAll: Bool) -> [String] {
+    if http.redirectHTTPS { return ["whoever comes without TLS is sent to https"] }
+    return answersAll ? [] : ["whatever no route takes is answered with 404"]
+  }
+
   /// Some thousand blocks are not for reading.
-  private static func few(_ texts: [String]) -> String {
+  static func few(_ texts: [String]) -> String {
     texts.count <= 4
       ? texts.joined(separator: ", ")
       : texts.prefix(3).joined(separator: ", ") + " and \(texts.count - 3) more"
@@ -128,6 +140,7 @@ extension ConfigurationSummary {
     let detail: String? =
       switch health.type {
       case .tcp: health.expect.map { "expecting \($0.quoted)" } ?? health.send.map { "sending \($0.quoted)" }
+      case .http: health.http.summary
       case .mysql: health.user.map { "as \($0.quoted)" }
       case .script: health.script.map { $0.joined(separator: " ") }
       case .redis, .postgresql, .smtp: nil

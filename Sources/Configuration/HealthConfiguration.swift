@@ -1,6 +1,6 @@
 public struct HealthConfiguration: Equatable, Sendable {
   public enum Kind: String, CaseIterable, Equatable, Sendable {
-    case tcp, redis, postgresql, mysql, smtp, script
+    case tcp, http, redis, postgresql, mysql, smtp, script
   }
 
   /// What a backend is before its first result.
@@ -21,6 +21,8 @@ public struct HealthConfiguration: Equatable, Sendable {
   /// What a tcp check sends, and what it waits for.
   public var send: String?
   public var expect: String?
+  /// What an http check asks.
+  public var http = HTTPHealthConfiguration()
   /// As whom a mysql check logs in.
   public var user: String?
   /// The program of a script check and its arguments.
@@ -37,7 +39,7 @@ public struct HealthConfiguration: Equatable, Sendable {
     [
       Field(
         "type", \.type, .word,
-        "What a check does. tcp: it connects, and with send and expect it talks. redis, postgresql, mysql, smtp: a few words of that protocol. script: a program of yours decides."
+        "What a check does. tcp: it connects, and with send and expect it talks. http: a request, and its status decides. redis, postgresql, mysql, smtp: a few words of that protocol. script: a program of yours decides."
       ),
       Field("interval", \.interval, .duration, "From one check of a backend to the next, give or take 10 %."),
       Field("timeout", \.timeout, .duration, "How long a check may take before it has failed."),
@@ -58,6 +60,7 @@ public struct HealthConfiguration: Equatable, Sendable {
       Field(
         "expect", \.expect, .optional(.someText(longest: 1024)),
         "tcp: the backend has to send this text, within its first 16 KiB."),
+      Field("http", \.http, HTTPHealthConfiguration.shape, "http: the request, and what is taken for an answer."),
       Field(
         "user", \.user, .optional(.someText(longest: 128)),
         "mysql: the check logs in as this user, who has no password, instead of leaving after the greeting."),
@@ -75,7 +78,7 @@ public struct HealthConfiguration: Equatable, Sendable {
         "Damping: each change adds 1 to a penalty that halves with time; while it is high the backend is held down."),
     ]
   ).checking { health, json, reading in
-    for (key, type) in [("send", Kind.tcp), ("expect", .tcp), ("user", .mysql), ("script", .script)] {
+    for (key, type) in [("send", Kind.tcp), ("expect", .tcp), ("http", .http), ("user", .mysql), ("script", .script)] {
       guard health.type != type, case .object(let members) = json.kind,
         let member = members.first(where: { $0.key == key })
       else { continue }

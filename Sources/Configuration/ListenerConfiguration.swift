@@ -2,7 +2,7 @@ import Base
 
 public struct ListenerConfiguration: Equatable, Sendable {
   public enum Mode: String, CaseIterable, Equatable, Sendable {
-    case tcp
+    case tcp, http
   }
 
   public struct Timeouts: Equatable, Sendable {
@@ -12,6 +12,12 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public var session: Duration?
     /// How long a client has for its PROXY header and its ClientHello.
     public var handshake: Duration = .seconds(10)
+    /// http: how long a client has for the whole head of a request.
+    public var request: Duration = .seconds(10)
+    /// http: silence between two requests.
+    public var keepAlive: Duration = .seconds(60)
+    /// http: silence within the content of a request.
+    public var body: Duration = .seconds(60)
 
     public init() {}
   }
@@ -26,15 +32,8 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public var connections: Int?
     /// New connections; nil is no limit.
     public var rate: Rate?
-
-    public init() {}
-  }
-
-  /// Where TLS connections go by the name that they ask for (SNI).
-  public struct Route: Equatable, Sendable {
-    /// At least one.
-    public var sni: [SNIPattern] = []
-    public var pool = ""
+    /// http: requests; nil is no limit.
+    public var requests: Rate?
 
     public init() {}
   }
@@ -49,7 +48,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public var backlog = 4096
   public var timeouts = Timeouts()
   /// First match wins; the listener's pool takes the rest.
-  public var routes: [Route] = []
+  public var routes: [RouteConfiguration] = []
   public var proxyProtocol = ProxyProtocol.off
   /// Whose PROXY header is believed; empty is everyone's.
   public var trustedProxies: [CIDR] = []
@@ -62,30 +61,37 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public var tcpKeepAlive: Duration? = .seconds(120)
   public var fastOpen = false
   public var mptcp = false
+  /// Only with `mode: "http"`.
+  public var http = HTTPConfiguration()
 
   public init() {}
 
-  /// The names of all pools that its clients may come to.
+  /// The names of all pools that its clients may come to, those that get copies of requests too.
   public var pools: [String] {
     var names: [String] = []
-    for name in (pool.map { [$0] } ?? []) + routes.map(\.pool) where !names.contains(name) { names.append(name) }
+    var known = Set<String>()
+    let all = (pool.map { [$0] } ?? []) + routes.flatMap { $0.pools.map(\.pool) + ($0.mirror.map { [$0] } ?? []) }
+    for name in all where known.insert(name).inserted { names.append(name) }
     return names
   }
 
   static let shape = Shape<Self>.object(
-    Self(), definition: "listener", oneOf: ["pool", "routes"],
+    Self(), definition: "listener", oneOf: ["pool", "routes", "http"],
     [
       .required(
         "listen", \.listen, .listenAddresses,
         "One or more addresses: host:port, [IPv6]:port, :port (all IPv4 and IPv6 addresses) or unix:/path. A range of ports, such as :8000-8010, is several."
       ),
-      Field("mode", \.mode, .word, "tcp: bytes are passed on as they are."),
+      Field(
+        "mode", \.mode, .word,
+        "tcp: bytes are passed on as they are. http: requests are read, routed and passed on one by one."),
       Field(
         "pool", \.pool, .optional(.pool),
-        "The name of the pool that serves the clients whom no route takes. Required without routes."),
+        "The name of the pool that serves what no route takes. Required without routes, unless redirectHTTPS answers everybody."
+      ),
       Field(
-        "routes", \.routes, .array("route", of: Route.shape),
-        "Other pools for TLS clients, by the server name that they ask for; the first that matches. Nothing is decrypted."
+        "routes", \.routes, .array("route", of: RouteConfiguration.shape),
+        "What becomes of the requests that match; the first that does. tcp: other pools for TLS clients, by the server name that they ask for; nothing is decrypted."
       ),
       Field(
         "proxyProtocol", \.proxyProtocol, .word,
@@ -112,25 +118,9 @@ public struct ListenerConfiguration: Equatable, Sendable {
       ),
       Field("mptcp", \.mptcp, .boolean, "Multipath TCP for clients that have it (RFC 8684)."),
       Field("timeouts", \.timeouts, Timeouts.shape, "How long things may take."),
-    ])
-}
-
-extension ListenerConfiguration.Route {
-  static let shape = Shape<Self>.object(
-    Self(), definition: "route",
-    [
-      .required("match", \.self, matchShape, "What has to hold for the client."),
-      .required("pool", \.pool, .pool, "The name of the pool that serves the clients."),
-    ])
-
-  /// The part of a route that chooses.
-  private static let matchShape = Shape<Self>.object(
-    Self(), definition: "match",
-    [
-      .required(
-        "sni", \.sni, .oneOrMore("server name", of: .sniPattern),
-        "Server names: www.example.com, or *.example.com for all below example.com.")
-    ])
+      Field("http", \.http, HTTPConfiguration.shape, "With mode http: what holds for every request."),
+    ]
+  ).noting(checkMode)
 }
 
 extension ListenerConfiguration.PerClient {
@@ -143,6 +133,10 @@ extension ListenerConfiguration.PerClient {
       Field(
         "rate", \.rate, .optional(.rate),
         "New connections; those that come faster are closed. As many as that may come at once. Default: no limit."),
+      Field(
+        "requests", \.requests, .optional(.rate),
+        "http: requests; those that come faster are answered with 429 and Retry-After. As many as that may come at once. Default: no limit."
+      ),
     ])
 }
 
@@ -152,12 +146,19 @@ extension ListenerConfiguration.Timeouts {
     [
       Field(
         "client", \.client, .durationOrOff,
-        "Silence of the client after which a session ends; \"off\" or \"0s\": never."),
+        "Silence of the client after which a session ends; tcp: \"off\" or \"0s\" is never."),
       Field(
         "session", \.session, .durationOrOff,
         "The longest life of a session, give or take 10 %; \"off\" or \"0s\": no limit."),
       Field(
         "handshake", \.handshake, .duration,
         "How long a client has for its PROXY header and its TLS ClientHello, where they are expected."),
+      Field(
+        "request", \.request, .duration,
+        "http: how long a client has for the whole head of a request; then it gets 408."),
+      Field("keepAlive", \.keepAlive, .duration, "http: how long a connection may rest between two requests."),
+      Field(
+        "body", \.body, .duration,
+        "http: silence of the client within the content of a request after which it gets 408."),
     ])
 }

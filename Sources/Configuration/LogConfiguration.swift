@@ -11,6 +11,8 @@ public struct LogConfiguration: Equatable, Sendable {
   public var format: Format = .text
   /// An absolute path, or nil for standard error.
   public var file: String?
+  /// One line for each request; nil is off.
+  public var access: AccessLogConfiguration?
 
   public init() {}
 
@@ -22,5 +24,11 @@ public struct LogConfiguration: Equatable, Sendable {
       Field(
         "file", \.file, .optional(.file),
         "The file to append to, relative to this file's folder; opened anew on SIGUSR1. Default: standard error."),
+      Field(
+        "access", \.access,
+        .either(
+          .words([("off", nil)], besides: "an object"), or: .optional(AccessLogConfiguration.shape),
+          "\"off\" or an object"),
+        "One line for each request of the listeners with mode http."),
     ])
 }

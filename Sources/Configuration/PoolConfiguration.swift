@@ -7,6 +7,22 @@ public struct PoolConfiguration: Equatable, Sendable {
     public var server: Duration? = .seconds(300)
     /// How long a session waits for a backend when all are full.
     public var queue: Duration = .seconds(10)
+    /// http: from the request to the head of its response.
+    public var response: Duration = .seconds(60)
+    /// http: silence of a connection that was upgraded.
+    public var tunnel: Duration = .seconds(3600)
+
+    public init() {}
+  }
+
+  /// http: connections to the backends that wait for the next request.
+  public struct KeepAlive: Equatable, Sendable {
+    /// For each worker and backend; 0 is none.
+    public var idle = 32
+    /// How long one may wait.
+    public var ttl: Duration = .seconds(60)
+    /// Requests on one connection; nil is no limit.
+    public var requests: Int?
 
     public init() {}
   }
@@ -60,6 +76,7 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var mptcp = false
   /// Spare connections that each worker keeps ready for each backend.
   public var prewarm = 0
+  public var keepAlive = KeepAlive()
 
   public init() {}
 
@@ -116,6 +133,8 @@ public struct PoolConfiguration: Equatable, Sendable {
         "TCP Fast Open towards the backends: data with the first packet. Needs bit 1 of net.ipv4.tcp_fastopen."),
       Field("mptcp", \.mptcp, .boolean, "Multipath TCP towards backends that have it (RFC 8684)."),
       Field(
+        "keepAlive", \.keepAlive, KeepAlive.shape, "http: connections to the backends that wait for the next request."),
+      Field(
         "prewarm", \.prewarm, .integer(0...1024),
         "Connections to each backend that each worker keeps ready for sessions to come; 0: none. Not with sendProxy or source client."
       ),
@@ -152,6 +171,23 @@ extension PoolConfiguration.Timeouts {
       Field(
         "server", \.server, .durationOrOff,
         "Silence of the backend after which a session ends; \"off\" or \"0s\": never."),
+      Field(
+        "response", \.response, .duration,
+        "http: how long a backend may take from a request to the head of its response; then the client gets 504."),
+      Field(
+        "tunnel", \.tunnel, .duration, "http: silence after which an upgraded connection, such as a WebSocket, ends."),
+    ])
+}
+
+extension PoolConfiguration.KeepAlive {
+  static let shape = Shape<Self>.object(
+    Self(), definition: "keepAlive",
+    [
+      Field(
+        "idle", \.idle, .integer(0...100_000),
+        "Connections that wait, for each worker and backend; 0: a new one each time."),
+      Field("ttl", \.ttl, .duration, "How long one waits before it is closed; shorter than the backend's own time."),
+      Field("requests", \.requests, .limit(upTo: 1_000_000_000), "Requests on one connection; 0: no limit."),
     ])
 }
 

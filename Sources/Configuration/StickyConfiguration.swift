@@ -1,23 +1,81 @@
 /// A client that comes back gets the backend that it had.
 public struct StickyConfiguration: Equatable, Sendable {
-  /// By the client's address: the one thing that tells clients apart in tcp mode.
-  public var source = true
-  /// How long after its last session a client is remembered.
-  public var ttl: Duration = .seconds(1800)
-  /// Clients that are remembered; past that, whoever has not come for longest is forgotten.
+  /// How a client is known again.
+  public enum Key: Equatable, Sendable {
+    /// By its address.
+    case source
+    /// http: by a cookie of this name.
+    case cookie(String)
+  }
+
+  public enum SameSite: String, CaseIterable, Equatable, Sendable {
+    case strict = "Strict"
+    case lax = "Lax"
+    case none = "None"
+  }
+
+  public var key = Key.source
+  /// nil: of a source half an hour, of a cookie until the browser is closed.
+  public var ttl: Duration?
+  /// Sources that are remembered; past that, whoever has not come for longest is forgotten.
   public var size = 100_000
+  public var secure = false
+  public var httpOnly = true
+  public var sameSite = SameSite.lax
 
   public init() {}
 
+  /// How long after its last session a source is remembered.
+  public var sourceTTL: Duration { ttl ?? .seconds(1800) }
+
+  private var source: Bool {
+    get { key == .source }
+    set { if newValue { key = .source } }
+  }
+
+  private var cookie: String? {
+    get { if case .cookie(let name) = key { name } else { nil } }
+    set { if let newValue { key = .cookie(newValue) } }
+  }
+
   static let shape = Shape<Self>.object(
-    Self(), definition: "sticky",
+    Self(), definition: "sticky", exactlyOne: ["source", "cookie"],
     [
-      .required("source", \.source, .yes, "By the client's address; an IPv6 client is its /64."),
-      Field("ttl", \.ttl, .duration, "How long after its last session began a client is remembered."),
+      Field(
+        "source", \.source, Shape<Bool>.yes.writing { $0 ? true : nil },
+        "By the client's address; an IPv6 client is its /64."),
+      Field(
+        "cookie", \.cookie, .optional(.token("a cookie's name such as \"server\"")),
+        "http: by a cookie of this name, which names the backend."),
+      Field(
+        "ttl", \.ttl, .optional(.duration),
+        "How long a client is remembered: source: after its last session began, 30m by default; cookie: after it got the cookie, by default until the browser is closed."
+      ),
       Field(
         "size", \.size, .integer(1...10_000_000),
-        "Clients that are remembered; past that, whoever has not come for longest is forgotten."),
-    ])
+        "source: clients that are remembered; past that, whoever has not come for longest is forgotten."),
+      Field("secure", \.secure, .boolean, "cookie: browsers send it over TLS only."),
+      Field("httpOnly", \.httpOnly, .boolean, "cookie: scripts do not see it."),
+      Field(
+        "sameSite", \.sameSite, .word,
+        "cookie: whether browsers send it with requests that other sites cause (RFC 6265bis); None needs secure."),
+    ]
+  ).checking { sticky, json, reading in
+    let foreign = sticky.key == .source ? ["secure", "httpOnly", "sameSite"] : ["size"]
+    for key in foreign {
+      guard case .object(let members) = json.kind, let member = members.first(where: { $0.key == key }) else {
+        continue
+      }
+      reading.inside(member) {
+        reading.fail(at: member.location, "belongs to \(sticky.key == .source ? "\"cookie\"" : "\"source\"")")
+      }
+    }
+    if sticky.key != .source, sticky.sameSite == .none, !sticky.secure, let value = json["sameSite"] {
+      reading.fail(
+        at: value.location, path: "\(reading.path).sameSite",
+        "browsers drop such a cookie unless \"secure\" is true")
+    }
+  }
 }
 
 extension Shape where Value == Bool {

@@ -272,6 +272,99 @@ import Testing
     #expect(try warnings(Self.table[index].text) == Self.table[index].warnings)
   }
 
+  // MARK: Routes of an http listener
+
+  /// What is said of routes, without the place, which is always the same.
+  private func said(_ routes: [String], http: String = "") throws -> [String] {
+    try warnings(
+      """
+      { "listeners": { "web": { "listen": ":1", "mode": "http", "pool": "p", "http": { \(http) },
+        "routes": [\(routes.joined(separator: ","))] } },
+        "pools": { "p": { "backends": ["h:1"] }, "q": { "backends": ["h:2"] } } }
+      """
+    ).filter { $0.contains("listeners.web") }.map { $0.components(separatedBy: "listeners.web.").last ?? "" }
+  }
+
+  private func route(_ match: String) -> String { #"{ "match": { \#(match) }, "pool": "p" }"# }
+
+  /// Two matches: whether the first leaves the second nothing.
+  @Test(arguments: [
+    ("", #""host": "a""#, true), ("", "", true), (#""host": "a""#, "", false),
+    (#""host": "a""#, #""host": "A", "path": "/x""#, true), (#""host": "*.b""#, #""host": "a.b""#, true),
+    (#""host": "*.b""#, #""host": "*.a.b""#, true), (#""host": "*.b""#, #""host": "b""#, false),
+    (#""host": ["a", "b"]"#, #""host": ["b", "a"]"#, true), (#""host": "a.b""#, #""host": "*.b""#, false),
+    (#""pathPrefix": "/""#, #""path": "/a""#, true), (#""pathPrefix": "/a""#, #""pathPrefix": "/a/b/""#, true),
+    (#""pathPrefix": "/a/""#, #""path": "/a""#, true), (#""pathPrefix": "/a""#, #""pathPrefix": "/ab""#, false),
+    (#""pathPrefix": "/a/b""#, #""pathPrefix": "/a""#, false), (#""path": "/a""#, #""path": "/a""#, true),
+    (#""path": "/a""#, #""pathPrefix": "/a""#, false), (#""path": "/""#, #""path": "/a""#, false),
+    (#""pathRegex": "a""#, #""pathRegex": "a", "pathPrefix": "/x""#, true),
+    (#""pathRegex": "a", "pathPrefix": "/x""#, #""pathRegex": "a""#, false),
+    (#""pathPrefix": "/x""#, #""pathRegex": "^/x/a""#, false),
+    (#""pathPrefix": "/x""#, #""pathRegex": "a", "pathPrefix": "/x/y""#, true),
+    (#""method": ["GET", "PUT"]"#, #""method": ["PUT"]"#, true),
+    (#""method": ["GET"]"#, #""method": ["GET", "PUT"]"#, false),
+    (#""method": ["GET"]"#, "", false),
+    (#""header": { "X": { "present": true } }"#, #""header": { "x": "1", "Y": "2" }"#, true),
+    (#""header": { "X": "1" }"#, #""header": { "X": "2" }"#, false),
+    (#""header": { "X": { "present": true } }"#, #""header": { "X": { "present": false } }"#, false),
+    (#""query": { "q": "1" }"#, #""query": { "q": "1", "r": "2" }"#, true),
+    (#""query": { "q": "1" }"#, #""query": { "Q": "1" }"#, false),
+    (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16"]"#, true),
+    (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16", "::1"]"#, false),
+    (#""source": ["10.1.0.0/16"]"#, #""source": ["10.0.0.0/8"]"#, false), (#""sni": "*.a""#, #""sni": "b.a""#, true),
+  ])
+  func aRouteThatIsNeverReached(first: String, second: String, isWarned: Bool) throws {
+    let expected = "routes: routes[1] never gets anything: routes[0] takes it all first"
+    #expect(try said([route(first), route(second)]) == (isWarned ? [expected] : []))
+  }
+
+  @Test func aRouteOfWhichAPartIsNeverReached() throws {
+    #expect(
+      try said([
+        route(#""host": "*.a", "pathPrefix": "/x""#), route(#""host": "b""#),
+        route(#""host": ["x.a", "b", "c"], "path": "/x/y""#), route(#""host": ["x.a", "b"], "path": "/x""#),
+      ]) == [
+        "routes: routes[2] never gets x.a: routes[0] takes it first",
+        "routes: routes[2] never gets b: routes[1] takes it first",
+        "routes: routes[3] never gets x.a: routes[0] takes it first",
+        "routes: routes[3] never gets b: routes[1] takes it first",
+      ])
+  }
+
+  @Test func sharesAndRedirectsThatAreHardlyMeant() throws {
+    func redirect(_ match: String, _ to: String) -> String {
+      #"{ "match": { \#(match) }, "redirect": { "to": "\#(to)" } }"#
+    }
+    #expect(
+      try said([
+        redirect(#""path": "/a""#, "/a?x"), redirect(#""pathPrefix": "/b""#, "/b/new"),
+        redirect(#""pathPrefix": "/c""#, "/cc"), redirect(#""path": "/d""#, "/d/{query}"),
+        redirect(#""pathPrefix": "/e""#, "/e{path}"), redirect(#""pathPrefix": "/f", "method": ["GET"]"#, "/f/x"),
+        redirect(#""path": "/g""#, "https://www.example.com/g"), redirect(#""host": "h""#, "/login"),
+        #"{ "match": { "path": "/i" }, "pool": [{ "pool": "p", "weight": 1 }, { "pool": "q", "weight": 0 }] }"#,
+      ]) == [
+        "routes: routes[0] takes what it redirects to (/a?x): clients would go round in circles",
+        "routes: routes[1] takes what it redirects to (/b/new): clients would go round in circles",
+        "routes: routes[4] takes what it redirects to (/e{path}): clients would go round in circles",
+        "routes: routes[7] takes what it redirects to (/login): clients would go round in circles",
+        "routes: routes[8] gives nothing to the pool \"q\", whose weight is 0",
+      ])
+    #expect(
+      try said([route("")], http: #""redirectHTTPS": true"#) == [
+        "pool: never looked at: http.redirectHTTPS sends everybody to https",
+        "routes: never looked at: http.redirectHTTPS sends everybody to https",
+      ])
+  }
+
+  /// The check is no matter of the square of the routes.
+  @Test func tenThousandRoutesAreLookedAt() throws {
+    let routes = (0..<10_000).map { route(#""host": "h\#($0).example.com", "pathPrefix": "/p\#($0)/x""#) }
+    #expect(
+      try said(routes + [route(#""host": "h9.example.com", "path": "/p9/x/y""#)]) == [
+        "routes: routes[10000] never gets anything: routes[9] takes it all first"
+      ])
+  }
+
   // MARK: Open files
 
   @Test func connectionsFollowFromTheOpenFiles() throws {

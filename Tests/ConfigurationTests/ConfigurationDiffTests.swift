@@ -225,4 +225,51 @@ import Testing
     #expect(lines.count == 1)
     #expect(lines[0].hasSuffix("10.0.7.0/24 and 12 more"))
   }
+
+  /// Of ten thousand routes only the one that is another is told.
+  @Test func routesThatChanged() throws {
+    func file(_ routes: [String], _ http: String = "") throws -> Configuration {
+      try read(
+        """
+        {
+          "listeners": { "a": { "listen": ":1", "mode": "http", "pool": "p", "routes": [\(routes.joined(separator: ","))]\(http) } },
+          "pools": { "p": { "backends": ["h:1"] }, "q": { "backends": ["h:2"] } }
+        }
+        """)
+    }
+    var routes = (0..<100).map { #"{ "match": { "host": "h\#($0).example" }, "pool": "p" }"# }
+    let old = try file(routes)
+    routes[50] = #"{ "match": { "host": "h50.example", "path": "/a" }, "pool": "q", "timeout": "5s" }"#
+    #expect(
+      try ConfigurationDiff(from: old, to: file(routes)).lines == [
+        "~ listener a: routes[50].match.path unset → /a", "~ listener a: routes[50].pool p → q",
+        "~ listener a: routes[50].timeout unset → 5s",
+      ])
+    routes[50] = #"{ "match": { "host": "h50.example" }, "pool": "p" }"#
+    routes.insert(#"{ "match": { "path": "/new" }, "redirect": { "to": "/" } }"#, at: 10)
+    let longer = try file(routes)
+    #expect(
+      ConfigurationDiff(from: old, to: longer).lines == [
+        "~ listener a: routes from [10] on none → { match: { path: /new }, redirect: { to: /, status: 308 } }"
+      ])
+    #expect(
+      ConfigurationDiff(from: longer, to: old).lines == [
+        "~ listener a: routes from [10] on { match: { path: /new }, redirect: { to: /, status: 308 } } → none"
+      ])
+    #expect(
+      try ConfigurationDiff(
+        from: file(["{ \"pool\": \"p\" }"]),
+        to: file(
+          [
+            #"{ "pool": [{ "pool": "p", "weight": 9 }, { "pool": "q", "weight": 1 }], "requestHeaders": { "remove": ["X"] } }"#
+          ],
+          #", "http": { "maxBody": "1MiB", "requestId": "off", "compression": {}, "errorPages": { "5xx": "/e" } }"#)
+      ).lines == [
+        "~ listener a: routes[0].pool p → { pool: p, weight: 9 }, { pool: q, weight: 1 }",
+        "~ listener a: routes[0].requestHeaders unset → { remove: X }",
+        "~ listener a: http.maxBody off → 1MiB", "~ listener a: http.requestId X-Request-ID → off",
+        "~ listener a: http.compression off → { types: text/html, text/css, text/plain, text/javascript, application/javascript, application/json, application/xml, image/svg+xml, minimum: 1KiB }",
+        "~ listener a: http.errorPages unset → { 5xx: /e }",
+      ])
+  }
 }

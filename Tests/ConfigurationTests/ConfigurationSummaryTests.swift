@@ -36,6 +36,15 @@ import Testing
                       refuses 192.0.2.7
                       serves only 192.0.2.0/24, 2001:db8::/32
                       each client: at most 20 connections, 100/s new ones
+        listener app  127.0.0.1:8443 (http) → pool app
+                      GET, POST app.example.com app.example.com, *.app.example.com, [2001:db8::1] /api, ~ ^/api/v[12]/ \
+        X-Version, User-Agent, X-Debug ?page, ?all, ?q 10.0.0.0/8 → pools app 95 %, web 5 %, path rewritten, \
+        with the backend as Host, fields of the request changed, fields of the response changed, within 30s, 1 retry, \
+        copied to pool web, for whoever has a password, at most 10/s for each X-API-Key
+                      /old exactly → redirected to https://{host}/new{query} (301)
+                      static.example.com → pool app, path rewritten, with the Host www.example.com:8080
+                      everything → answered with 404
+                      each client: 50/s requests
         pool web      hash sni, load 1.25, 3 backends
                       127.0.0.1:9001
                       two ([::1]:9002), weight 3, at most 100 sessions, backup, checked at [::1]:9003
@@ -44,9 +53,32 @@ import Testing
                       tcp check (expecting "ready") of port 9100 every 5s, timeout 250ms
                       a dead backend is noticed after 10250ms at the latest (fall 2 × interval 5s + timeout 250ms)
                       one that refuses connections after 5750ms (every 750ms from the first failure on)
+        pool app      hash header:X-User, 1 backend
+                      127.0.0.1:9101
+                      http check (POST app.example.com/health?full=1, 200-299,401, expecting "ready") every 1s, timeout 1s
+                      a dead backend is noticed after 4s at the latest (fall 3 × interval 1s + timeout 1s)
+                      one that refuses connections after 1500ms (every 250ms from the first failure on)
         log           debug and above as json to /etc/balancer/logs/balancer.log
+                      50 % of the requests as combined to /etc/balancer/logs/access.log
         shutdown      sessions have 2m to end
         """)
+  }
+
+  @Test func routesOfRequests() throws {
+    let lines = ConfigurationSummary(
+      try read(try #require(Example.good.first { $0.name == "http" }).bytes), workers: 1, descriptors: 65536
+    ).lines.map { $0.split(separator: "  ").map { $0.drop { $0 == " " } }.joined(separator: " | ") }
+    for line in [
+      "listener plain | :80 (http)", "whoever comes without TLS is sent to https", "example.com / exactly → pool a",
+      "192.0.2.1 → pools a 0 %, b 100 %", "/ü/%41/ → pool b, path rewritten",
+      "everything → redirected to /elsewhere (308)", "everything → answered with 200",
+      "http check (GET /, 204) every 2s, timeout 1s", "each request as text to standard output",
+    ] { #expect(lines.contains(line), "\(line) in \(lines)") }
+    let bare =
+      #"{ "listeners": { "w": { "listen": ":1", "mode": "http", "routes": [{ "match": { "path": "/" }, "pool": "p" }] } },"#
+      + #""pools": { "p": { "backends": ["h:1"] } } }"#
+    let summary = ConfigurationSummary(try read(bare), workers: 1, descriptors: 1024).description
+    #expect(summary.contains("whatever no route takes is answered with 404"))
   }
 
   @Test func routesRangesAndLongLists() throws {

@@ -47,9 +47,9 @@ import Testing
     listener.timeouts.client = .seconds(3600)
     listener.timeouts.session = .seconds(86_400)
     listener.timeouts.handshake = .seconds(3)
-    var route = ListenerConfiguration.Route()
-    route.sni = try [.init(parsing: "db.example.com"), .init(parsing: "*.db.example.com")]
-    route.pool = "web"
+    var route = RouteConfiguration()
+    route.match.sni = try [.init(parsing: "db.example.com"), .init(parsing: "*.db.example.com")]
+    route.pools = [PoolShare("web")]
     listener.routes = [route]
     listener.proxyProtocol = .v2
     listener.trustedProxies = [try .init(parsing: "10.0.0.0/8")]
@@ -60,7 +60,7 @@ import Testing
     listener.tcpKeepAlive = .seconds(60)
     listener.fastOpen = true
     listener.mptcp = true
-    expected.listeners = [listener]
+    expected.listeners = [listener, try Self.everythingOfHTTP()]
 
     var pool = PoolConfiguration()
     pool.name = "web"
@@ -80,10 +80,11 @@ import Testing
     three.name = "three"
     three.weight = 0
     pool.backends = [one, two, three]
-    pool.scheduler = .serverNameHash(load: 1.25)
+    pool.scheduler = .hash(.serverName, load: 1.25)
     pool.retryBudget = 50
     pool.slowStart = .seconds(30)
     var sticky = StickyConfiguration()
+    sticky.key = .source
     sticky.ttl = .seconds(3600)
     sticky.size = 5000
     pool.sticky = sticky
@@ -121,14 +122,153 @@ import Testing
     outlier.maxEjected = 34
     pool.outlier = outlier
     pool.panic = 25
-    expected.pools = [pool]
+    expected.pools = [pool, try Self.poolOfHTTP()]
 
     expected.log.level = .debug
     expected.log.format = .json
     expected.log.file = "/etc/balancer/logs/balancer.log"
+    var access = AccessLogConfiguration()
+    access.target = .file("/etc/balancer/logs/access.log")
+    access.format = .combined
+    access.sample = 0.5
+    expected.log.access = access
     expected.limits.connections = 20_000
     expected.shutdown.drain = .seconds(120)
     #expect(configuration == expected)
+  }
+
+  private static func everythingOfHTTP() throws -> ListenerConfiguration {
+    var listener = ListenerConfiguration()
+    listener.name = "app"
+    listener.listen = [try .init(parsing: "127.0.0.1:8443")]
+    listener.mode = .http
+    listener.pool = "app"
+    listener.perClient.requests = Rate(50, per: .second)
+    listener.timeouts.request = .seconds(5)
+    listener.timeouts.keepAlive = .seconds(30)
+    listener.timeouts.body = .seconds(20)
+    listener.http.maxHeader = ByteSize(bytes: 16 << 10)
+    listener.http.maxHeaders = 50
+    listener.http.maxBody = ByteSize(bytes: 10 << 20)
+    listener.http.forwarded = .both
+    listener.http.requestID = "X-Trace"
+    listener.http.serverHeader = .text("app")
+    var compression = HTTPConfiguration.Compression()
+    compression.types = ["text/html"]
+    compression.minimum = ByteSize(bytes: 2048)
+    listener.http.compression = compression
+    listener.http.errorPages = [
+      .init(503...503, file: "/etc/balancer/errors/503.html"), .init(500...599, file: "/srv/errors.html"),
+    ]
+
+    var api = RouteConfiguration()
+    api.match.sni = [try .init(parsing: "app.example.com")]
+    api.match.host = try [
+      .init(parsing: "app.example.com"), .init(parsing: "*.app.example.com"), .init(parsing: "[2001:db8::1]"),
+    ]
+    api.match.pathPrefix = "/api"
+    api.match.pathRegex = "^/api/v[12]/"
+    api.match.method = ["GET", "POST"]
+    api.match.header = [
+      Entry("X-Version", .exact("2")), Entry("User-Agent", .regex("curl")), Entry("X-Debug", .present(false)),
+    ]
+    api.match.query = [Entry("page", .regex("^[0-9]+$")), Entry("all", .present(true)), Entry("q", .exact("a b"))]
+    api.match.source = [try .init(parsing: "10.0.0.0/8")]
+    api.pools = [PoolShare("app", weight: 95), PoolShare("web", weight: 5)]
+    api.rewrite = .prefix("/")
+    api.host = .backend
+    api.requestHeaders.set = [Entry("X-Zone", "a")]
+    api.requestHeaders.add = [Entry("X-Via", "balancer")]
+    api.requestHeaders.remove = ["X-Secret"]
+    api.responseHeaders.set = [Entry("Strict-Transport-Security", "max-age=31536000")]
+    api.timeout = .seconds(30)
+    api.retries = 1
+    api.mirror = "web"
+    api.basicFile = "/etc/balancer/users.htpasswd"
+    var limit = RouteConfiguration.RateLimit()
+    limit.rate = Rate(10, per: .second)
+    limit.burst = 20
+    limit.by = .header("X-API-Key")
+    api.rateLimit = limit
+
+    var old = RouteConfiguration()
+    old.match.path = "/old"
+    var redirect = RedirectConfiguration()
+    redirect.to = "https://{host}/new{query}"
+    redirect.status = 301
+    old.redirect = redirect
+
+    var html = RouteConfiguration()
+    html.match.host = [try .init(parsing: "static.example.com")]
+    html.pools = [PoolShare("app")]
+    html.rewrite = .regex(#"^/(.*)\.html$"#, to: "/$1")
+    html.host = .text("www.example.com:8080")
+
+    var rest = RouteConfiguration()
+    var respond = RespondConfiguration()
+    respond.status = 404
+    respond.body = "nothing here\n"
+    respond.headers = [Entry("Cache-Control", "no-store")]
+    rest.respond = respond
+    listener.routes = [api, old, html, rest]
+    return listener
+  }
+
+  private static func poolOfHTTP() throws -> PoolConfiguration {
+    var pool = PoolConfiguration()
+    pool.name = "app"
+    var backend = BackendConfiguration()
+    backend.address = try .init(parsing: "127.0.0.1:9101")
+    backend.name = "127.0.0.1:9101"
+    pool.backends = [backend]
+    pool.scheduler = .hash(.header("X-User"), load: nil)
+    var sticky = StickyConfiguration()
+    sticky.key = .cookie("server")
+    sticky.ttl = .seconds(3600)
+    sticky.secure = true
+    sticky.httpOnly = false
+    sticky.sameSite = .strict
+    pool.sticky = sticky
+    // From the defaults of the file.
+    pool.retries = 3
+    pool.timeouts.connect = .milliseconds(500)
+    pool.timeouts.server = nil
+    pool.timeouts.response = .seconds(20)
+    pool.timeouts.tunnel = .seconds(7200)
+    pool.keepAlive.idle = 8
+    pool.keepAlive.ttl = .seconds(30)
+    pool.keepAlive.requests = 1000
+    var health = HealthConfiguration()
+    health.interval = .seconds(1)
+    health.type = .http
+    health.http.method = "POST"
+    health.http.path = "/health?full=1"
+    health.http.host = "app.example.com"
+    health.http.headers = [Entry("X-Check", "yes")]
+    health.http.status = [200...299, 401...401]
+    health.http.body = "ready"
+    pool.health = health
+    return pool
+  }
+
+  @Test func httpIsReadInItsOtherForms() throws {
+    let configuration = try read(try #require(Example.good.first { $0.name == "http" }).bytes)
+    let (plain, web) = (configuration.listeners[0], configuration.listeners[1])
+    #expect(plain.http.redirectHTTPS && plain.pool == nil && plain.routes.isEmpty)
+    #expect(web.http.maxHeader == ByteSize(bytes: 4096) && web.http.maxBody == nil && web.http.requestID == nil)
+    #expect(web.http.serverHeader == .remove && web.http.compression == nil && web.http.errorPages.isEmpty)
+    #expect(web.pools == ["a", "b"])
+    #expect(web.routes[0].match.host.map(\.description) == ["example.com"])
+    #expect(web.routes[1].pools == [PoolShare("a", weight: 0), PoolShare("b")])
+    #expect(web.routes[2].rewrite == .regex(#"\.html$"#, to: "") && web.routes[2].timeout == nil)
+    #expect(web.routes[3].match.isEverything && web.routes[4].match.isEverything)
+    #expect(web.routes[3].redirect?.status == 308 && web.routes[4].respond == RespondConfiguration())
+    let (first, second) = (configuration.pools[0], configuration.pools[1])
+    #expect(first.scheduler == .hash(.cookie("id"), load: 2) && second.scheduler == .hash(.uri, load: nil))
+    #expect(first.sticky?.key == .cookie("id") && first.sticky?.ttl == nil && first.sticky?.httpOnly == true)
+    #expect(first.keepAlive.idle == 0 && first.keepAlive.requests == nil)
+    #expect(first.health?.http.status == [204...204] && second.health?.http == HTTPHealthConfiguration())
+    #expect(configuration.log.access?.target == .standardOutput && configuration.log.access?.sample == 1)
   }
 
   @Test func layerFourIsReadInItsOtherForms() throws {
@@ -139,7 +279,7 @@ import Testing
     #expect(routed.listen.count == 12)
     #expect(Endpoint.written(routed.listen) == ["127.0.0.1:8000-8010", "unix:/run/a-1.sock"])
     #expect(
-      routed.routes.map { $0.sni.map(\.description) } == [
+      routed.routes.map { $0.match.sni.map(\.description) } == [
         ["a.example.com"], ["*.example.com", "example.com", "_x.example.net"],
       ])
     #expect(open.proxyProtocol == .any)

@@ -12,6 +12,10 @@ import Testing
     "environment-not-set", "environment-wrong-value",
     "listen-range-order", "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-all-and-one",
     "same-listen-range", "same-listen-address-in-one",
+    "hash-uri", "hash-header", "hash-cookie", "http-keys-in-tcp", "http-without-pool", "http-pool-keys-in-tcp",
+    "http-hash-inherited-by-tcp", "http-client-timeout-off", "tcp-pool-keys-in-http", "route-match-compared",
+    "route-respond-compared",
+    "route-rewrite-compared", "route-split-compared", "sticky-keys", "health-http-compared",
     "health-key-of-another-type", "health-script-missing", "health-script-without-program",
     "same-listen-address-written-otherwise", "same-listen-socket",
   ]
@@ -216,6 +220,37 @@ import Testing
     ]
     for text in given + Self.texts(4000, of: ["a", "1", "25", ".", "*", "*.", "-", "_", "1.2.3", ":"], seed: 0x541) {
       #expect(try validator.accepts(.string(text)) == ((try? SNIPattern(parsing: text)) != nil), "\(text)")
+    }
+  }
+
+  @Test func theHostPatternTakesWhatTheProgramTakes() throws {
+    let validator = try Self.validator("hostPattern")
+    let given = [
+      "", "*", "*.a", "a", "a.", "1.2.3.4", "*.1.2.3.4", "[::1]", "[::]", "::1", "[1.2.3.4]", "[::ffff:1.2.3.4]", "[]",
+      "[::1]:80", "a:80", "é", "_a-", "*.[::1]", "1.2.3.4.5",
+    ]
+    for text in given + Self.texts(4000, of: ["a", "1", ".", "*.", "-", "1.2.3.4", ":", "[", "]", "::"], seed: 0x4057) {
+      #expect(try validator.accepts(.string(text)) == ((try? HostPattern(parsing: text)) != nil), "\(text)")
+    }
+  }
+
+  /// What only the normal form of a path tells is left to the program.
+  @Test func thePathPatternTakesWhatTheProgramTakes() throws {
+    let validator = try Self.validator("path")
+    let given = [
+      "", "/", "a", "/a/", "/..", "/.", "/...", "/a..b", "/a/./b", "/%41", "/%4", "/%", "/ü", "/a?b", "/#", "/ ",
+    ]
+    for text in given + Self.texts(4000, of: ["/", "a", ".", "..", "%", "4", "F", "?", " ", "ü", "~"], seed: 0x9A7) {
+      let document = """
+        {
+          "listeners": { "w": { "listen": ":1", "mode": "http", "routes": [
+            { "match": { "path": \(JSONValue.string(text).text) }, "pool": "w" } ] } },
+          "pools": { "w": { "backends": ["h:1"] } }
+        }
+        """
+      let found = errors(document)
+      let isRefusedLater = found.contains { $0.contains("is refused of every client") }
+      #expect(try validator.accepts(.string(text)) == (found.isEmpty || isRefusedLater), "\(text): \(found)")
     }
   }
 

@@ -1,3 +1,4 @@
+import Base
 import Configuration
 
 /// The tables of docs/configuration.md, made from the schema.
@@ -14,19 +15,32 @@ struct ReferenceTable {
       ReferenceTable("top level", schema),
       ReferenceTable("listener", properties("$defs", "listener")),
       ReferenceTable("per client", properties("$defs", "perClient")),
+      ReferenceTable("http", properties("$defs", "http")),
+      ReferenceTable("compression", properties("$defs", "compression")),
       ReferenceTable("route", properties("$defs", "route")),
       ReferenceTable("match", properties("$defs", "match")),
+      ReferenceTable("value match", properties("$defs", "valueMatch")),
+      ReferenceTable("share", properties("$defs", "share")),
+      ReferenceTable("redirect", properties("$defs", "redirect")),
+      ReferenceTable("respond", properties("$defs", "respond")),
+      ReferenceTable("rewrite", properties("$defs", "rewrite")),
+      ReferenceTable("header edits", properties("$defs", "headerEdits")),
+      ReferenceTable("auth", properties("$defs", "auth")),
+      ReferenceTable("rate limit", properties("$defs", "rateLimit")),
       ReferenceTable("listener timeouts", properties("$defs", "listener", "properties", "timeouts")),
       ReferenceTable("pool", properties("$defs", "pool")),
       ReferenceTable("hash", properties("$defs", "hash")),
       ReferenceTable("sticky", properties("$defs", "sticky")),
       ReferenceTable("backend", properties("$defs", "backend")),
       ReferenceTable("health", properties("$defs", "health")),
+      ReferenceTable("http health", properties("$defs", "httpHealth")),
       ReferenceTable("flap", properties("$defs", "flap")),
       ReferenceTable("outlier", properties("$defs", "outlier")),
       ReferenceTable("pool timeouts", properties("$defs", "poolTimeouts")),
+      ReferenceTable("keep alive", properties("$defs", "keepAlive")),
       ReferenceTable("defaults", properties("properties", "defaults")),
       ReferenceTable("log", properties("properties", "log")),
+      ReferenceTable("access", properties("$defs", "access")),
       ReferenceTable("limits", properties("properties", "limits")),
       ReferenceTable("shutdown", properties("properties", "shutdown")),
     ]
@@ -57,10 +71,18 @@ struct ReferenceTable {
       case "source": return "IP address or `\"client\"`"
       case "name": return "name"
       case "file": return "path"
+      case "path": return "path of a request"
+      case "method": return "method"
+      case "hostPattern": return "host"
+      case "expression": return "regular expression"
       default: return "object"
       }
     }
     if let alternatives = node["anyOf"]?.elements {
+      // A size is a text or a number.
+      if alternatives.contains(where: { $0["pattern"]?.string == ByteSize.pattern }) {
+        return alternatives.contains { $0["const"] != nil } ? "size or `\"off\"`" : "size"
+      }
       return alternatives.filter { $0["$ref"]?.string != "#/$defs/environment" }.map(values).joined(separator: " or ")
     }
     if let words = node["enum"]?.elements { return words.map { "`\($0.text)`" }.joined(separator: ", ") }

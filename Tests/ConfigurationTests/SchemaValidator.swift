@@ -50,6 +50,7 @@ struct SchemaValidator {
     case "$schema", "$defs", "title", "description", "default": return true
     case "$ref": return try accepts(value, resolve(argument.string!))
     case "anyOf": return try argument.elements!.contains { try accepts(value, $0) }
+    case "oneOf": return try argument.elements!.filter { try accepts(value, $0) }.count == 1
     case "enum": return argument.elements!.contains { $0.text == value.text }
     case "const": return argument.text == value.text
     case "type": return value.hasType(argument.string!)

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Routing
 
 /// Reads a text as if it were /etc/balancer/balancer.json.
 func read(_ text: String, environment: [String: String] = [:]) throws(ConfigurationErrors) -> Configuration {
@@ -7,8 +8,27 @@ func read(_ text: String, environment: [String: String] = [:]) throws(Configurat
 }
 
 func read(_ bytes: [UInt8], environment: [String: String] = [:]) throws(ConfigurationErrors) -> Configuration {
-  try Configuration.read(bytes, file: "balancer.json", folder: "/etc/balancer") { environment[$0] }
+  try Configuration.read(
+    bytes, file: "balancer.json", folder: "/etc/balancer", environment: { environment[$0] }, judges: judges)
 }
+
+/// Those that the program asks.
+let judges = Judges(
+  expression: { text in
+    do throws(RegularExpression.Malformed) {
+      return .valid(groups: try RegularExpression(text).groups)
+    } catch {
+      return .malformed(error.description)
+    }
+  },
+  path: { text in
+    do throws(RoutePath.Malformed) {
+      _ = try RoutePath.normalized(text)
+      return nil
+    } catch {
+      return error.description
+    }
+  })
 
 /// The errors of a text, as they are printed.
 func errors(_ text: String, environment: [String: String] = [:]) -> [String] {

@@ -1,3 +1,5 @@
+import Base
+
 /// What the parsers of addresses in Base take, as patterns (ECMA-262) for editors. A test holds them against each
 /// other. What only arithmetic tells, such as the order of two ports, is left to the program.
 enum AddressPattern {
@@ -12,7 +14,31 @@ enum AddressPattern {
   /// The local address of outgoing connections, without a port.
   static let source = "^(client|\(ipv4)|\(ipv6))$"
   /// A server name, or all names below one.
-  static let sni = "^(\\*\\.)?(?!\(ipv4)$)(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*$"
+  static let sni = "^\(wideName)$"
+  /// The hosts of a route: server names, and addresses as a URI has them.
+  static let hostPattern = "^(\(wideName)|\(ipv4)|\\[(\(ipv6))\\])$"
+  /// A host with or without a port, as the Host field has it; no anchors.
+  static let authority =
+    "(\\[(\(ipv6))\\]|(?=[^:]{1,253}(:|$))[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*)(:\(port))?"
+
+  /// What `authority` matches.
+  static func isAuthority(_ text: String) -> Bool {
+    var host = text[...]
+    if let colon = text.lastIndex(of: ":"), !text[colon...].contains("]") {
+      let digits = text[text.index(after: colon)...].drop { $0 == "0" }.utf8
+      guard digits.allSatisfy({ (0x30...0x39).contains($0) }), let port = Int(Substring(digits)),
+        (1...65535).contains(port)
+      else { return false }
+      host = text[..<colon]
+    }
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      return host.contains(":") && IPAddress(String(host.dropFirst().dropLast())) != nil
+    }
+    return Array(host.utf8).withUnsafeBytes { HostName.lowercased($0) } != nil
+  }
+
+  private static let wideName =
+    "(\\*\\.)?(?!\(ipv4)$)(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*"
 
   private static let unix = "unix:[^\\u0000]{1,107}"
   private static let port =

@@ -2,9 +2,11 @@
 
 extension Shape {
   /// An object with these keys and no others. `initial` has the defaults; `definition` names the object in the JSON
-  /// Schema, where it may be used more than once. One of the keys of `needed` has to be there, best the first.
+  /// Schema, where it may be used more than once. One of the keys of `needed` has to be there, best the first, and of
+  /// those of `exactlyOne` one and no more.
   static func object(
-    _ initial: Value, definition: String? = nil, oneOf needed: [String] = [], _ fields: [Field<Value>]
+    _ initial: Value, definition: String? = nil, oneOf needed: [String] = [], exactlyOne: [String] = [],
+    _ fields: [Field<Value>]
   ) -> Shape {
     Shape(
       expected: "an object",
@@ -29,14 +31,25 @@ extension Shape {
           reading.fail(at: json.location, "\(first.quoted) is missing")
           isWhole = false
         }
+        let ones = members.filter { exactlyOne.contains($0.key) }
+        if ones.isEmpty, !exactlyOne.isEmpty {
+          reading.fail(at: json.location, "\(alternatives(exactlyOne.map(\.quoted))) is missing")
+          isWhole = false
+        }
+        for member in ones.dropFirst() {
+          reading.inside(member) {
+            reading.fail(at: member.location, "stands beside \(ones[0].key.quoted): only one of them can be")
+          }
+        }
         return isWhole ? value : nil
       },
       schema: { start, definitions in
         let start = start ?? initial
         func make() -> JSONValue {
-          let alternatives = needed.map { JSONValue.object([("required", .array([.string($0)]))]) }
-          return node(fields, start, definitions)
-            .adding("anyOf", alternatives.isEmpty ? nil : .array(alternatives))
+          func having(_ keys: [String]) -> JSONValue? {
+            keys.isEmpty ? nil : .array(keys.map { .object([("required", .array([.string($0)]))]) })
+          }
+          return node(fields, start, definitions).adding("anyOf", having(needed)).adding("oneOf", having(exactlyOne))
         }
         return definition.map { definitions.reference($0, make) } ?? make()
       },

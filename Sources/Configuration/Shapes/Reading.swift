@@ -18,6 +18,7 @@ final class Reading {
   let file: String
   let folder: String
   let environment: (String) -> String?
+  let judges: Judges
 
   private(set) var errors: [ConfigurationError] = []
   private(set) var places: [String: Location] = [:]
@@ -28,10 +29,14 @@ final class Reading {
   var poolReferences: [Mention<String>] = []
   var listenAddresses: [Mention<Endpoint>] = []
 
-  init(file: String, folder: String, environment: @escaping (String) -> String?) {
+  init(
+    file: String, folder: String, environment: @escaping (String) -> String?,
+    judges: Judges
+  ) {
     self.file = file
     self.folder = folder
     self.environment = environment
+    self.judges = judges
   }
 
   // MARK: The path

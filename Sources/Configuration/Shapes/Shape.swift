@@ -50,4 +50,39 @@ extension Shape {
       schema: schema,
       write: write)
   }
+
+  /// The same, written otherwise.
+  func writing(_ write: @escaping @Sendable (Value) -> JSONValue?) -> Shape {
+    Shape(expected: expected, read: read, schema: schema, write: write)
+  }
+
+  /// What looks the same to a schema, and is read and written by others.
+  func replacing<Other>(
+    read: @escaping @Sendable (_ json: JSONValue, _ start: Other?, _ reading: Reading) -> Other?,
+    write: @escaping @Sendable (Other) -> JSONValue?
+  ) -> Shape<Other> {
+    let shape = self
+    return Shape<Other>(
+      expected: expected, read: read,
+      schema: { start, definitions in shape.schema(nil, definitions).adding("default", start.flatMap(write)) },
+      write: write)
+  }
+
+  /// Many of a kind, of which none means that the key is not there.
+  static func given<Element>(_ shape: Shape) -> Shape where Value == [Element] {
+    Shape(
+      expected: shape.expected, read: shape.read,
+      schema: { _, definitions in shape.schema(nil, definitions) },
+      write: { $0.isEmpty ? nil : shape.write($0) })
+  }
+
+  /// An object of which only what is not as in `initial` is written: nothing at all where nothing is.
+  func sparse(_ initial: Value) -> Shape {
+    writing { [write] value in
+      guard case .object(let members) = write(value)?.kind else { return nil }
+      let plain = write(initial)
+      let others = members.filter { $0.value.text != plain?[$0.key]?.text }
+      return others.isEmpty ? nil : JSONValue(.object(others))
+    }
+  }
 }

@@ -14,11 +14,7 @@ extension Shape where Value == ByteSize {
       read: { scalar, _ throws(Mistake) in
         let size: ByteSize
         if let text = scalar.text {
-          do throws(MalformedUnit) {
-            size = try ByteSize(parsing: text)
-          } catch {
-            throw .described(error.description)
-          }
+          size = try ByteSize(reading: text)
         } else {
           size = ByteSize(bytes: try scalar.integer(in: least.bytes...Self.mostBytes))
         }
@@ -28,6 +24,63 @@ extension Shape where Value == ByteSize {
       write: { .string($0.written) })
   }
 
+  /// A size between two others.
+  static func size(from least: ByteSize, to most: ByteSize) -> Shape {
+    let expected = "a size of \(least.written) to \(most.written)"
+    return .scalar(
+      expected,
+      [
+        "anyOf": [
+          ["type": "integer", "minimum": .integer(least.bytes), "maximum": .integer(most.bytes)],
+          ["type": "string", "pattern": .string(ByteSize.pattern)],
+        ]
+      ],
+      read: { scalar, _ throws(Mistake) in
+        guard let text = scalar.text else {
+          return ByteSize(bytes: try scalar.integer(in: least.bytes...most.bytes))
+        }
+        let size = try ByteSize(reading: text)
+        guard size >= least, size <= most else { throw .unexpected() }
+        return size
+      },
+      write: { .string($0.written) })
+  }
+
   /// Fifteen digits, as `ByteSize` reads them.
   private static var mostBytes: Int { 999_999_999_999_999 }
+}
+
+extension Shape where Value == ByteSize? {
+  /// A size, or `"off"` for nil.
+  static var sizeOrOff: Shape {
+    .scalar(
+      "a size or \"off\"",
+      [
+        "anyOf": [
+          ["const": "off"], ["type": "integer", "minimum": 1, "maximum": 999_999_999_999_999],
+          ["type": "string", "pattern": .string(ByteSize.pattern)],
+        ]
+      ],
+      read: { scalar, _ throws(Mistake) in
+        guard let text = scalar.text else {
+          return ByteSize(bytes: try scalar.integer(in: 1...999_999_999_999_999))
+        }
+        if text == "off" { return nil }
+        if Suggestions.nearest(to: text, among: ["off"]) != nil { throw .unexpected(hint: didYouMean("off")) }
+        let size = try ByteSize(reading: text)
+        if size.bytes == 0 { throw .described("lets nothing through: write \"off\" for no limit") }
+        return size
+      },
+      write: { .string($0?.written ?? "off") })
+  }
+}
+
+extension ByteSize {
+  fileprivate init(reading text: String) throws(Mistake) {
+    do throws(MalformedUnit) {
+      self = try ByteSize(parsing: text)
+    } catch {
+      throw .described(error.description)
+    }
+  }
 }

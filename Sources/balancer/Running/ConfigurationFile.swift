@@ -18,9 +18,9 @@ struct ConfigurationFile {
       throw Unreadable(description: "\(path): cannot be read: \(error)")
     }
     guard let bytes else { throw Unreadable(description: "\(path): is larger than 16 MiB") }
-    return try Configuration.read(bytes, file: path, folder: folder) { name in
-      getenv(name).map { String(cString: $0) }
-    }
+    return try Configuration.read(
+      bytes, file: path, folder: folder, environment: { name in getenv(name).map { String(cString: $0) } },
+      judges: .ofRouting)
   }
 
   struct Unreadable: Error, CustomStringConvertible {

@@ -34,8 +34,9 @@ struct RunningListener {
     } else {
       clients = nil
     }
-    let routed = configuration.routes.compactMap { route in
-      pools[route.pool].map { (route.sni, $0.destination) }
+    // A tcp listener's routes have one pool each and nothing but server names to match.
+    let routed = (configuration.mode == .tcp ? configuration.routes : []).compactMap { route in
+      route.pools.first.flatMap { pools[$0.pool] }.map { (route.match.sni, $0.destination) }
     }
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
     service = Service(

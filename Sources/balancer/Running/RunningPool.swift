@@ -54,14 +54,15 @@ struct RunningPool {
         queue: configuration.queue, slowStart: slowStart, initialHealth: { $0.isResolved ? initial : .down })
       prepared = nil
     }
-    stickiness = configuration.sticky.map { sticky in
+    stickiness = configuration.sticky.flatMap { sticky in
+      guard sticky.key == .source else { return nil }
       guard let former = former?.stickiness else {
         return Stickiness(capacity: sticky.size, seed: .random(in: 0...UInt64.max))
       }
       return former.capacity == sticky.size ? former : Stickiness(copying: former, capacity: sticky.size)
     }
     var destinationSettings = Destination.Settings(configuration)
-    if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.ttl) }
+    if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.sourceTTL) }
     destination = Destination(pool: pool, settings: destinationSettings)
   }
 
@@ -88,12 +89,12 @@ struct RunningPool {
   /// - Parameter areWatched: each result of each of them is to be told.
   func healthTargets(areWatched: Bool) -> [HealthTarget] {
     // Without checks of its own, an ejected backend is still checked until it is back.
-    let check = configuration.health.map { HealthCheck($0) } ?? .tcp()
     let settings = configuration.health.map { HealthSettings($0) } ?? HealthSettings(initial: .down)
     return backends.indices.compactMap { member in
       guard case .at(_, let address) = resolved[member].place else { return nil }
       let isEjected = verdicts.isEjected(member)
       if configuration.health == nil, !isEjected { return nil }
+      let check = configuration.health.map { HealthCheck($0, of: resolved[member].configuration) } ?? .tcp()
       return HealthTarget(
         backend: backends[member], settings: settings, check: check, address: address,
         isWatched: areWatched || isEjected)
@@ -110,8 +111,20 @@ extension SchedulerKind {
       case .random: .random
       case .first: .first
       case .sourceHash: .sourceHash
-      case .serverNameHash(let load): .hash(.serverName, load: load)
+      case .hash(let key, let load): .hash(SchedulerKind.HashKey(key), load: load)
       case .peakEWMA: .peakEWMA
+      }
+  }
+}
+
+extension SchedulerKind.HashKey {
+  init(_ key: SchedulerConfiguration.HashKey) {
+    self =
+      switch key {
+      case .serverName: .serverName
+      case .uri: .uri
+      case .header(let name): .header(name)
+      case .cookie(let name): .cookie(name)
       }
   }
 }
@@ -131,16 +144,37 @@ extension HealthSettings {
 }
 
 extension HealthCheck {
-  init(_ health: HealthConfiguration) {
+  init(_ health: HealthConfiguration, of backend: BackendConfiguration) {
     self =
       switch health.type {
       case .tcp: .tcp(send: health.send ?? "", expect: health.expect ?? "")
+      case .http: .http(HTTPCheck(health.http, of: backend))
       case .redis: .redis
       case .postgresql: .postgresql
       case .mysql: .mysql(user: health.user)
       case .smtp: .smtp
       case .script: .script(health.script ?? [])
       }
+  }
+}
+
+extension HTTPCheck {
+  init(_ http: HTTPHealthConfiguration, of backend: BackendConfiguration) {
+    self.init()
+    method = http.method
+    path = http.path
+    host = http.host ?? backend.address.authority
+    fields = http.headers.map { ($0.name, $0.value) }
+    status = http.status
+    body = http.body ?? ""
+  }
+}
+
+extension Endpoint {
+  /// As the Host field has it (RFC 9110, 7.2): without the port that goes without saying.
+  fileprivate var authority: String {
+    if case .unix = self { return "localhost" }
+    return port == 80 ? String(description.dropLast(3)) : description
   }
 }
 
