@@ -70,6 +70,7 @@ struct Draft: Sendable {
     checkListenAddresses(reading)
     if let draft {
       checkScripts(draft.configuration.pools, reading)
+      checkModes(draft.configuration, json, reading)
       checkSpares(draft.configuration.pools, reading)
       checkModes(draft.configuration, json, reading)
     }
