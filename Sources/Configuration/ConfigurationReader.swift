@@ -72,7 +72,6 @@ struct Draft: Sendable {
       checkScripts(draft.configuration.pools, reading)
       checkModes(draft.configuration, json, reading)
       checkSpares(draft.configuration.pools, reading)
-      checkModes(draft.configuration, json, reading)
     }
     guard var configuration = draft?.configuration else { return nil }
     configuration.places = Places(file: reading.file, locations: reading.places)

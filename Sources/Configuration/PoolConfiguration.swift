@@ -139,8 +139,6 @@ public struct PoolConfiguration: Equatable, Sendable {
         "Connections to each backend that each worker keeps ready for sessions to come; 0: none. Not with sendProxy or source client."
       ),
       Field(
-        "keepAlive", \.keepAlive, KeepAlive.shape, "http: connections to the backends that wait for the next request."),
-      Field(
         "outlier", \.outlier,
         .either(
           .words([("off", nil)], besides: "an object"), or: .optional(OutlierConfiguration.shape),
