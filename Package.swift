@@ -16,6 +16,9 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev", "pkg-config"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev", "pkg-config"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev", "pkg-config"])]),
+    .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev", "pkg-config"])]),
+    .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev", "pkg-config"])]),
 
     // 1: pure: no descriptor, no clock, no random source.
     .target(name: "Base"),
@@ -27,10 +30,11 @@ let package = Package(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
 
-    // 2: the kernel, OpenSSL, and regular expressions.
+    // 2: the kernel, and the libraries of the system.
     .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
     .target(name: "TLS", dependencies: ["Base", "COpenSSL"]),
     .target(name: "Routing", dependencies: ["Base", "HTTPCore", "CPCRE2"]),
+    .target(name: "Compression", dependencies: ["Base", "CZlib", "CBrotli"]),
 
     // 3: what the program does.
     .target(name: "Authentication", dependencies: ["Base", "Reactor", "TLS", "CCrypt"]),
@@ -66,7 +70,6 @@ let package = Package(
       name: "TelemetryTests",
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
-    .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPCore", "Base"]),
     // Certificates made for tests, and a count of OpenSSL's memory.
     .target(name: "TLSFixtures", dependencies: ["TLS", "COpenSSL"], path: "Tests/TLSFixtures"),
     .testTarget(name: "TLSTests", dependencies: ["TLS", "TLSFixtures", "Base", "COpenSSL"]),

@@ -10,19 +10,22 @@ extension Worker {
   ///   - closes: whether this is the last answer.
   mutating func answer(
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ status: UInt16, version: Version = .http11,
-    method: Method? = nil, closes: Bool
+    method: Method? = nil, closes: Bool, body: UnsafeRawBufferPointer? = nil, isFixed: Bool = false,
+    edits: FieldEdits? = nil, extra: UnsafeRawBufferPointer? = nil
   ) {
-    let body = ErrorBody.of(status)
+    let body = body ?? ErrorBody.of(status)
     let closes = closes || isDraining
     while true {
       var response = LocalResponse(status: status)
-      response.contentType = ErrorBody.contentType
+      if !isFixed { response.contentType = ErrorBody.contentType }
+      response.edits = edits
       response.contentLength = body.count
       response.clientVersion = version
       response.keepsAlive = !closes
       response.date = http.date(now)
-      if status == 503 { response.extra = ErrorBody.retryAfter }
-      if status == 405 { response.extra = ErrorBody.allow }
+      response.extra = extra
+      if extra == nil, status == 503 { response.extra = ErrorBody.retryAfter }
+      if extra == nil, status == 405 { response.extra = ErrorBody.allow }
       switch response.write(into: http.buffers.head) {
       case .written(let size):
         http.buffers.growHead(to: size + body.count, keeping: size)
@@ -59,7 +62,13 @@ enum ErrorBody {
     let text: StaticString =
       switch status {
       case 400: "400 Bad Request\n"
+      case 301: "301 Moved Permanently\n"
+      case 302: "302 Found\n"
+      case 303: "303 See Other\n"
+      case 307: "307 Temporary Redirect\n"
+      case 308: "308 Permanent Redirect\n"
       case 404: "404 Not Found\n"
+      case 429: "429 Too Many Requests\n"
       case 405: "405 Method Not Allowed\n"
       case 408: "408 Request Timeout\n"
       case 413: "413 Content Too Large\n"

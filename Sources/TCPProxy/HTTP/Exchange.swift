@@ -20,6 +20,8 @@ struct Exchange: ~Copyable {
   /// Bytes of the body in `request`; nil when it is not there.
   var keptBody: Int?
   let destination: Destination
+  /// The route that it has come by; nil where none took it.
+  let route: HTTPRoutes.Entry?
   var phase = Phase.waiting
   /// The backend that this exchange counts for.
   var backend: Backend?
@@ -65,12 +67,15 @@ struct Exchange: ~Copyable {
   /// Requests up to this size are kept until they are answered.
   static let mostKept = 16 << 10
 
-  init(client: Handle, head: RequestHead, request: consuming HeldBytes, destination: Destination, maxBody: UInt64, now: Instant)
-  {
+  init(
+    client: Handle, head: RequestHead, request: consuming HeldBytes, destination: Destination,
+    route: HTTPRoutes.Entry?, maxBody: UInt64, now: Instant
+  ) {
     self.client = client
     self.head = head
     self.request = request
     self.destination = destination
+    self.route = route
     requestBody = BodyReader(head.framing, limit: maxBody)
     begun = now
     waitEnd = now.later(destination.waitNanoseconds)

@@ -12,6 +12,10 @@ public final class HTTPService: Sendable {
     public var port: UInt16?
     /// What becomes of the field Server.
     public var server = ServerField.keep
+    /// Where requests go; nil sends all to the listener's pool.
+    public var routes: HTTPRoutes?
+    /// Who comes without TLS is sent to https.
+    public var redirectsToTLS = false
     /// How long a client has for a request's head, from its first byte on.
     public var request: Duration = .seconds(10)
     /// How long a client may be silent between two requests.
@@ -38,6 +42,8 @@ public final class HTTPService: Sendable {
   let forwarded: Forwarding.Style
   let port: UInt16?
   let server: ServerField
+  let routes: HTTPRoutes?
+  let redirectsToTLS: Bool
   let requestNanoseconds: UInt64
   let keepAliveNanoseconds: UInt64
   let bodyNanoseconds: UInt64
@@ -48,6 +54,8 @@ public final class HTTPService: Sendable {
     forwarded = settings.forwarded
     port = settings.port
     server = settings.server
+    routes = settings.routes
+    redirectsToTLS = settings.redirectsToTLS
     requestNanoseconds = Optional(settings.request).wholeNanoseconds
     keepAliveNanoseconds = Optional(settings.keepAlive).wholeNanoseconds
     bodyNanoseconds = Optional(settings.body).wholeNanoseconds

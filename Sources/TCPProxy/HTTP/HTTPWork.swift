@@ -2,6 +2,7 @@ import Balancing
 import Base
 import HTTPCore
 import Reactor
+import Routing
 
 /// What a worker needs for HTTP: clients, exchanges and connections to backends.
 struct HTTPWork: ~Copyable {
@@ -9,6 +10,13 @@ struct HTTPWork: ~Copyable {
   var exchanges = Slab<Exchange>()
   var servers = Slab<BackendConnection>()
   var buffers = HTTPBuffers()
+  var paths = PathRoom()
+  /// Where regular expressions are matched.
+  var scratch = MatchScratch()
+  /// Where a redirect's target is put together.
+  var location: [UInt8] = []
+  /// Where a Host for a backend is put together.
+  var host: [UInt8] = []
   var idle: [ObjectIdentifier: IdleConnections] = [:]
   /// Of the request that was parsed last, or of trailers.
   var requestFields = FieldTable()

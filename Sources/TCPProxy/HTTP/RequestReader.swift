@@ -152,26 +152,24 @@ extension Worker {
       refuse(handle, client, head, 413)
       return
     }
-    guard let destination = client.pointee.service.destination else {
-      refuse(handle, client, head, 404)
-      return
-    }
+    guard case .pool(let destination, let route) = decide(handle, client, head, bytes) else { return }
     var request = HeldBytes()
     request.append(UnsafeRawBufferPointer(rebasing: bytes[..<kept]), from: &http.buffers.blocks)
     var exchange = Exchange(
-      client: handle, head: head, request: request, destination: destination, maxBody: client.pointee.http.maxBody,
-      now: now)
+      client: handle, head: head, request: request, destination: destination, route: route,
+      maxBody: client.pointee.http.maxBody, now: now)
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
     exchange.keepsClient = head.keepsAlive && !isDraining
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
+    if let timeout = route?.route.settings.timeout { client.pointee.exchangeEnd = now + timeout }
     http.parsed = exchangeHandle
     findBackend(exchangeHandle)
   }
 
   /// Answers a request that is not passed on. Its body, if it has one, is left unread.
-  private mutating func refuse(
+  mutating func refuse(
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16
   ) {
     client.pointee.drained = BodyReader(head.framing)

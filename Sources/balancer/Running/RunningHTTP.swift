@@ -4,9 +4,27 @@ import HTTPCore
 import TCPProxy
 
 extension HTTPService.Settings {
-  /// - Parameter addresses: that the listener's clients come to.
-  init(_ listener: ListenerConfiguration, addresses: [SocketAddress]) {
+  /// - Parameters:
+  ///   - addresses: that the listener's clients come to.
+  ///   - pools: all of the configuration, by name.
+  ///   - former: the listener as it ran before, whose limits go on counting.
+  ///   - assembled: the routes, to be the former ones of the next reload.
+  init(
+    _ listener: ListenerConfiguration, addresses: [SocketAddress], pools: [String: RunningPool],
+    former: (ListenerConfiguration, AssembledRoutes?)?, routes assembled: inout AssembledRoutes?
+  ) throws {
     self.init()
+    if !listener.routes.isEmpty {
+      let former = former.flatMap { former in former.1.map { (former.0, $0) } }
+      let routes = try AssembledRoutes(listener, former: former)
+      assembled = routes
+      self.routes = HTTPRoutes(
+        routes.table,
+        routes.routes.map { route in
+          HTTPRoutes.Entry(route, route.settings.pools.compactMap { pools[$0]?.destination })
+        })
+    }
+    redirectsToTLS = listener.http.redirectHTTPS
     let http = listener.http
     limits = HeadLimits(bytes: http.maxHeader.bytes, fields: http.maxHeaders)
     maxBody = http.maxBody.map { UInt64($0.bytes) } ?? UInt64(Int64.max)

@@ -13,11 +13,13 @@ struct RunningListener {
   let addresses: [SocketAddress]
   /// Counts clients where `perClient` asks for it.
   private let clients: ClientTable?
+  /// Of an http listener.
+  private let routes: AssembledRoutes?
 
   /// - Parameter pools: all of the configuration, by name.
   init(
     _ configuration: ListenerConfiguration, pools: [String: RunningPool], former: RunningListener?
-  ) throws(HostLookup.Failure) {
+  ) throws {
     self.configuration = configuration
     counters = former?.counters ?? ListenerCounters()
     var addresses: [SocketAddress] = []
@@ -34,18 +36,22 @@ struct RunningListener {
     } else {
       clients = nil
     }
+    var routes: AssembledRoutes?
     // A tcp listener's routes have one pool each and nothing but server names to match.
     let routed = (configuration.mode == .tcp ? configuration.routes : []).compactMap { route in
       route.pools.first.flatMap { pools[$0.pool] }.map { (route.match.sni, $0.destination) }
     }
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
     if configuration.mode == .http {
-      settings.http = HTTPService(HTTPService.Settings(configuration, addresses: addresses))
+      settings.http = HTTPService(
+        try HTTPService.Settings(
+          configuration, addresses: addresses, pools: pools, former: former.map { ($0.configuration, $0.routes) }, routes: &routes))
     }
     service = Service(
       listener: configuration.name, counters: counters,
       destination: configuration.pool.flatMap { pools[$0] }?.destination,
       settings: settings, clients: clients)
+    self.routes = routes
   }
 
   /// Options of the listening socket that a reload may change.
@@ -90,6 +96,7 @@ extension Destination.Settings {
     keepAlive = pool.tcpKeepAlive
     prewarm = pool.prewarm
     watchesOutcomes = pool.outlier != nil
+    hashKey = SchedulerKind(pool.scheduler).hashKey
     http.response = pool.timeouts.response
     http.tunnel = pool.timeouts.tunnel
     http.idle = pool.keepAlive.idle
