@@ -70,8 +70,8 @@ struct Draft: Sendable {
     checkListenAddresses(reading)
     if let draft {
       checkScripts(draft.configuration.pools, reading)
-      checkSpares(draft.configuration.pools, reading)
       checkModes(draft.configuration, json, reading)
+      checkSpares(draft.configuration.pools, reading)
     }
     guard var configuration = draft?.configuration else { return nil }
     configuration.places = Places(file: reading.file, locations: reading.places)

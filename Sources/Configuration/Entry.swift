@@ -47,7 +47,8 @@ extension Shape {
         ]
       },
       write: { entries in
-        entries.isEmpty ? nil : .object(entries.compactMap { entry in shape.write(entry.value).map { (entry.name, $0) } })
+        entries.isEmpty
+          ? nil : .object(entries.compactMap { entry in shape.write(entry.value).map { (entry.name, $0) } })
       })
   }
 }

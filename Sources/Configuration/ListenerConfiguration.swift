@@ -82,7 +82,9 @@ public struct ListenerConfiguration: Equatable, Sendable {
         "listen", \.listen, .listenAddresses,
         "One or more addresses: host:port, [IPv6]:port, :port (all IPv4 and IPv6 addresses) or unix:/path. A range of ports, such as :8000-8010, is several."
       ),
-      Field("mode", \.mode, .word, "tcp: bytes are passed on as they are. http: requests are read, routed and passed on one by one."),
+      Field(
+        "mode", \.mode, .word,
+        "tcp: bytes are passed on as they are. http: requests are read, routed and passed on one by one."),
       Field(
         "pool", \.pool, .optional(.pool),
         "The name of the pool that serves what no route takes. Required without routes, unless redirectHTTPS answers everybody."

@@ -41,7 +41,10 @@ extension ListenerConfiguration {
             reading.inside(member) { reading.fail(at: member.location, belongs) }
           }
           if let pool = route.member("pool"), case .array = pool.value.kind {
-            reading.inside(pool) { reading.fail(at: pool.value.location, "a pool's name expected: several with shares need \"mode\": \"http\"") }
+            reading.inside(pool) {
+              reading.fail(
+                at: pool.value.location, "a pool's name expected: several with shares need \"mode\": \"http\"")
+            }
           }
           guard let match = route.member("match") else {
             reading.fail(at: route.location, "\"match\" is missing")
@@ -51,7 +54,8 @@ extension ListenerConfiguration {
             guard case .object(let conditions) = match.value.kind else { return }
             for member in conditions where member.key != "sni" && MatchConfiguration.keys.contains(member.key) {
               reading.inside(member) {
-                reading.fail(at: member.location, "\(belongs): of a TLS client that is passed through only \"sni\" is seen")
+                reading.fail(
+                  at: member.location, "\(belongs): of a TLS client that is passed through only \"sni\" is seen")
               }
             }
             if match.value["sni"] == nil { reading.fail(at: match.value.location, "\"sni\" is missing") }
@@ -88,7 +92,9 @@ extension Draft {
     }
     let needs = "needs a listener with \"mode\": \"http\""
     var told: Set<String> = []
-    for pool in configuration.pools where modes[pool.name] == [.tcp] {
+    for pool in configuration.pools {
+      let isOnlyOfTCP = modes[pool.name] == [.tcp]
+      guard isOnlyOfTCP || modes[pool.name] == [.http] else { continue }
       func refuse(_ keys: [String], _ message: String, mayBeInherited: Bool = false) {
         let roots = ["pools.\(pool.name)"] + (mayBeInherited ? ["defaults"] : [])
         for root in roots {
@@ -102,6 +108,12 @@ extension Draft {
           if told.insert(path).inserted { reading.fail(at: member.value.location, path: path, message) }
           return
         }
+      }
+      guard isOnlyOfTCP else {
+        refuse(
+          ["prewarm"],
+          "needs a listener with \"mode\": \"tcp\"; with \"http\" connections wait by themselves: see \"keepAlive\"")
+        continue
       }
       for key in ["response", "tunnel"] { refuse(["timeouts", key], needs) }
       refuse(["keepAlive"], needs)

@@ -133,11 +133,11 @@ public struct PoolConfiguration: Equatable, Sendable {
         "TCP Fast Open towards the backends: data with the first packet. Needs bit 1 of net.ipv4.tcp_fastopen."),
       Field("mptcp", \.mptcp, .boolean, "Multipath TCP towards backends that have it (RFC 8684)."),
       Field(
+        "keepAlive", \.keepAlive, KeepAlive.shape, "http: connections to the backends that wait for the next request."),
+      Field(
         "prewarm", \.prewarm, .integer(0...1024),
         "Connections to each backend that each worker keeps ready for sessions to come; 0: none. Not with sendProxy or source client."
       ),
-      Field(
-        "keepAlive", \.keepAlive, KeepAlive.shape, "http: connections to the backends that wait for the next request."),
       Field(
         "outlier", \.outlier,
         .either(
@@ -174,7 +174,8 @@ extension PoolConfiguration.Timeouts {
       Field(
         "response", \.response, .duration,
         "http: how long a backend may take from a request to the head of its response; then the client gets 504."),
-      Field("tunnel", \.tunnel, .duration, "http: silence after which an upgraded connection, such as a WebSocket, ends."),
+      Field(
+        "tunnel", \.tunnel, .duration, "http: silence after which an upgraded connection, such as a WebSocket, ends."),
     ])
 }
 
@@ -183,7 +184,8 @@ extension PoolConfiguration.KeepAlive {
     Self(), definition: "keepAlive",
     [
       Field(
-        "idle", \.idle, .integer(0...100_000), "Connections that wait, for each worker and backend; 0: a new one each time."),
+        "idle", \.idle, .integer(0...100_000),
+        "Connections that wait, for each worker and backend; 0: a new one each time."),
       Field("ttl", \.ttl, .duration, "How long one waits before it is closed; shorter than the backend's own time."),
       Field("requests", \.requests, .limit(upTo: 1_000_000_000), "Requests on one connection; 0: no limit."),
     ])

@@ -44,7 +44,9 @@ public struct StickyConfiguration: Equatable, Sendable {
       Field(
         "source", \.source, Shape<Bool>.yes.writing { $0 ? true : nil },
         "By the client's address; an IPv6 client is its /64."),
-      Field("cookie", \.cookie, .optional(.token("a cookie's name such as \"server\"")), "http: by a cookie of this name, which names the backend."),
+      Field(
+        "cookie", \.cookie, .optional(.token("a cookie's name such as \"server\"")),
+        "http: by a cookie of this name, which names the backend."),
       Field(
         "ttl", \.ttl, .optional(.duration),
         "How long a client is remembered: source: after its last session began, 30m by default; cookie: after it got the cookie, by default until the browser is closed."
@@ -61,7 +63,9 @@ public struct StickyConfiguration: Equatable, Sendable {
   ).checking { sticky, json, reading in
     let foreign = sticky.key == .source ? ["secure", "httpOnly", "sameSite"] : ["size"]
     for key in foreign {
-      guard case .object(let members) = json.kind, let member = members.first(where: { $0.key == key }) else { continue }
+      guard case .object(let members) = json.kind, let member = members.first(where: { $0.key == key }) else {
+        continue
+      }
       reading.inside(member) {
         reading.fail(at: member.location, "belongs to \(sticky.key == .source ? "\"cookie\"" : "\"source\"")")
       }

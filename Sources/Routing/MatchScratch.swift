@@ -31,7 +31,8 @@ public struct MatchScratch: ~Copyable {
   private var groups = 0
 
   public init() {
-    guard let data = pcre2_match_data_create_8(Limits.pairs, nil), let context = pcre2_match_context_create_8(nil) else {
+    guard let data = pcre2_match_data_create_8(Limits.pairs, nil), let context = pcre2_match_context_create_8(nil)
+    else {
       fatalError("out of memory")
     }
     self.data = data

@@ -96,7 +96,9 @@ public struct PathRewrite: Sendable {
 
   /// What was put together may have segments that neither part had, `..` among them.
   private func normalize(_ output: inout [UInt8]) -> Answer {
-    let answer = output.withUnsafeBytes { PathNormalizer.normalize($0, encodedSlash: .keep, into: .init(start: nil, count: 0)) }
+    let answer = output.withUnsafeBytes {
+      PathNormalizer.normalize($0, encodedSlash: .keep, into: .init(start: nil, count: 0))
+    }
     switch answer {
     case .unchanged: return .rewritten
     case .refused(let fault): return .refused(fault)

@@ -265,11 +265,14 @@ enum RouteHash {
   /// The upper half of a product depends on every bit of the hash.
   @inline(__always)
   static func place(_ hash: UInt64, salt: UInt64) -> Int {
-    Int(truncatingIfNeeded: (hash ^ (salt &* 0xD6E8_FEB8_6659_FD93)).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15).high)
+    Int(
+      truncatingIfNeeded: (hash ^ (salt &* 0xD6E8_FEB8_6659_FD93)).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15).high)
   }
 
   @inline(__always)
-  static func salt(_ host: UInt32, _ kind: RouteTable.PathSlot.Kind) -> UInt64 { UInt64(host) << 2 | UInt64(kind.rawValue) }
+  static func salt(_ host: UInt32, _ kind: RouteTable.PathSlot.Kind) -> UInt64 {
+    UInt64(host) << 2 | UInt64(kind.rawValue)
+  }
 
   @inline(__always)
   static func lowercased(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }

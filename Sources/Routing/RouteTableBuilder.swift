@@ -92,7 +92,8 @@ struct RouteTableBuilder {
       var place = RouteHash.place(hash, salt: pattern.isWildcard ? 1 : 0) & (hostSlots.count - 1)
       while hostSlots[place].count > 0 { place = (place + 1) & (hostSlots.count - 1) }
       hostSlots[place] = RouteTable.HostSlot(
-        hash: hash, start: add(name), count: UInt32(name.count), host: UInt32(index + 1), isWildcard: pattern.isWildcard)
+        hash: hash, start: add(name), count: UInt32(name.count), host: UInt32(index + 1), isWildcard: pattern.isWildcard
+      )
       longestHost = max(longestHost, name.count)
     }
   }

@@ -27,6 +27,8 @@ public final class Destination: Sendable {
     /// The pool ejects backends that fail: see `Outcomes`.
     public var watchesOutcomes = false
     public var options = ConnectOptions()
+    /// What the scheduler goes by, where it wants to know something of a request.
+    public var hashKey: SchedulerKind.HashKey?
     /// Of exchanges.
     public var http = HTTPDestination()
     /// Idle time before the kernel asks whether a backend is still there; nil is never.
@@ -52,6 +54,7 @@ public final class Destination: Sendable {
   let watchesOutcomes: Bool
   let options: ConnectOptions
   let http: HTTPDestination
+  let hashKey: SchedulerKind.HashKey?
   let responseNanoseconds: UInt64
   let tunnelNanoseconds: UInt64
   /// 0 is never.
@@ -72,6 +75,7 @@ public final class Destination: Sendable {
     watchesOutcomes = settings.watchesOutcomes
     options = settings.options
     http = settings.http
+    hashKey = settings.hashKey
     tunnelNanoseconds = Optional(settings.http.tunnel).wholeNanoseconds
     responseNanoseconds = Optional(settings.http.response).wholeNanoseconds
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
@@ -98,13 +102,15 @@ public final class Destination: Sendable {
   ///   - client: whose session it is; nil for a unix socket.
   ///   - serverName: the name that the client asked for.
   func pick(
-    avoiding tried: [Backend], client: IPAddress?, serverName: String?, random: inout SeededGenerator, now: Instant,
+    avoiding tried: [Backend], client: IPAddress?, serverName: String?, key: UInt64? = nil, random: inout SeededGenerator, now: Instant,
     orWait waiter: Waiter
   ) -> Pick {
     var request = PickRequest(now: now)
     let needs = pool.schedulerNeeds
     if needs.contains(.random) { request.random = random.next() }
-    if needs.contains(.serverName), let serverName {
+    if let key {
+      request.key = key
+    } else if needs.contains(.serverName), let serverName {
       request.key = StableHash.of(serverName)
     } else if !needs.isDisjoint(with: [.source, .serverName, .request]) {
       // A pool that hashes requests may have tcp sessions as well, which have none.

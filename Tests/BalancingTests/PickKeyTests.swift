@@ -32,7 +32,8 @@ import Testing
 
   @Test func aPathAndItsQueryAreKeptApart() {
     let keys = [
-      key(path: "/a", query: nil), key(path: "/a", query: ""), key(path: "/a", query: "b"), key(path: "/ab", query: nil),
+      key(path: "/a", query: nil), key(path: "/a", query: ""), key(path: "/a", query: "b"),
+      key(path: "/ab", query: nil),
       key(path: "/a?b", query: nil), key(path: "/", query: nil),
     ]
     #expect(Set(keys).count == keys.count)
@@ -40,7 +41,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (SchedulerKind.HashKey.uri, "hash uri"), (.header("X-User"), "hash header:X-User"), (.cookie("id"), "hash cookie:id"),
+    (SchedulerKind.HashKey.uri, "hash uri"), (.header("X-User"), "hash header:X-User"),
+    (.cookie("id"), "hash cookie:id"),
     (.serverName, "hash sni"),
   ])
   func aPoolSaysWhatItsKeysAreMadeOf(key: SchedulerKind.HashKey, description: String) {
@@ -55,14 +57,16 @@ import Testing
   @Test func aKeyIsServedByOneBackend() {
     func pool() -> Pool {
       Pool(
-        name: "web", scheduler: .hash(.header("X-User"), load: nil), members: makeBackends(4).map { Member(backend: $0) },
+        name: "web", scheduler: .hash(.header("X-User"), load: nil),
+        members: makeBackends(4).map { Member(backend: $0) },
         initialHealth: { _ in .up })
     }
     let (one, other) = (pool(), pool())
     var counts: [String: Int] = [:]
     for user in 0..<1000 {
       let request = PickRequest(key: key(value: "user-\(user)"))
-      guard case .backend(let first, _) = one.pick(for: request), case .backend(let second, _) = other.pick(for: request)
+      guard case .backend(let first, _) = one.pick(for: request),
+        case .backend(let second, _) = other.pick(for: request)
       else {
         Issue.record("no backend")
         return

@@ -299,13 +299,18 @@ import Testing
     (#""path": "/a""#, #""pathPrefix": "/a""#, false), (#""path": "/""#, #""path": "/a""#, false),
     (#""pathRegex": "a""#, #""pathRegex": "a", "pathPrefix": "/x""#, true),
     (#""pathRegex": "a", "pathPrefix": "/x""#, #""pathRegex": "a""#, false),
-    (#""pathPrefix": "/x""#, #""pathRegex": "^/x/a""#, false), (#""pathPrefix": "/x""#, #""pathRegex": "a", "pathPrefix": "/x/y""#, true),
-    (#""method": ["GET", "PUT"]"#, #""method": ["PUT"]"#, true), (#""method": ["GET"]"#, #""method": ["GET", "PUT"]"#, false),
-    (#""method": ["GET"]"#, "", false), (#""header": { "X": { "present": true } }"#, #""header": { "x": "1", "Y": "2" }"#, true),
+    (#""pathPrefix": "/x""#, #""pathRegex": "^/x/a""#, false),
+    (#""pathPrefix": "/x""#, #""pathRegex": "a", "pathPrefix": "/x/y""#, true),
+    (#""method": ["GET", "PUT"]"#, #""method": ["PUT"]"#, true),
+    (#""method": ["GET"]"#, #""method": ["GET", "PUT"]"#, false),
+    (#""method": ["GET"]"#, "", false),
+    (#""header": { "X": { "present": true } }"#, #""header": { "x": "1", "Y": "2" }"#, true),
     (#""header": { "X": "1" }"#, #""header": { "X": "2" }"#, false),
     (#""header": { "X": { "present": true } }"#, #""header": { "X": { "present": false } }"#, false),
-    (#""query": { "q": "1" }"#, #""query": { "q": "1", "r": "2" }"#, true), (#""query": { "q": "1" }"#, #""query": { "Q": "1" }"#, false),
-    (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16"]"#, true), (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16", "::1"]"#, false),
+    (#""query": { "q": "1" }"#, #""query": { "q": "1", "r": "2" }"#, true),
+    (#""query": { "q": "1" }"#, #""query": { "Q": "1" }"#, false),
+    (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16"]"#, true),
+    (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16", "::1"]"#, false),
     (#""source": ["10.1.0.0/16"]"#, #""source": ["10.0.0.0/8"]"#, false), (#""sni": "*.a""#, #""sni": "b.a""#, true),
   ])
   func aRouteThatIsNeverReached(first: String, second: String, isWarned: Bool) throws {
@@ -354,9 +359,10 @@ import Testing
   /// The check is no matter of the square of the routes.
   @Test func tenThousandRoutesAreLookedAt() throws {
     let routes = (0..<10_000).map { route(#""host": "h\#($0).example.com", "pathPrefix": "/p\#($0)/x""#) }
-    #expect(try said(routes + [route(#""host": "h9.example.com", "path": "/p9/x/y""#)]) == [
-      "routes: routes[10000] never gets anything: routes[9] takes it all first"
-    ])
+    #expect(
+      try said(routes + [route(#""host": "h9.example.com", "path": "/p9/x/y""#)]) == [
+        "routes: routes[10000] never gets anything: routes[9] takes it all first"
+      ])
   }
 
   // MARK: Open files

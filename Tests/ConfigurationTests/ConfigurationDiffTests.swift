@@ -260,7 +260,9 @@ import Testing
       try ConfigurationDiff(
         from: file(["{ \"pool\": \"p\" }"]),
         to: file(
-          [#"{ "pool": [{ "pool": "p", "weight": 9 }, { "pool": "q", "weight": 1 }], "requestHeaders": { "remove": ["X"] } }"#],
+          [
+            #"{ "pool": [{ "pool": "p", "weight": 9 }, { "pool": "q", "weight": 1 }], "requestHeaders": { "remove": ["X"] } }"#
+          ],
           #", "http": { "maxBody": "1MiB", "requestId": "off", "compression": {}, "errorPages": { "5xx": "/e" } }"#)
       ).lines == [
         "~ listener a: routes[0].pool p → { pool: p, weight: 9 }, { pool: q, weight: 1 }",

@@ -74,7 +74,8 @@ import Testing
       "everything → redirected to /elsewhere (308)", "everything → answered with 200",
       "http check (GET /, 204) every 2s, timeout 1s", "each request as text to standard output",
     ] { #expect(lines.contains(line), "\(line) in \(lines)") }
-    let bare = #"{ "listeners": { "w": { "listen": ":1", "mode": "http", "routes": [{ "match": { "path": "/" }, "pool": "p" }] } },"#
+    let bare =
+      #"{ "listeners": { "w": { "listen": ":1", "mode": "http", "routes": [{ "match": { "path": "/" }, "pool": "p" }] } },"#
       + #""pools": { "p": { "backends": ["h:1"] } } }"#
     let summary = ConfigurationSummary(try read(bare), workers: 1, descriptors: 1024).description
     #expect(summary.contains("whatever no route takes is answered with 404"))

@@ -13,7 +13,8 @@ import Testing
     "listen-range-order", "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-all-and-one",
     "same-listen-range", "same-listen-address-in-one",
     "hash-uri", "hash-header", "hash-cookie", "http-keys-in-tcp", "http-without-pool", "http-pool-keys-in-tcp",
-    "http-hash-inherited-by-tcp", "http-client-timeout-off", "route-match-compared", "route-respond-compared",
+    "http-hash-inherited-by-tcp", "http-client-timeout-off", "tcp-pool-keys-in-http", "route-match-compared",
+    "route-respond-compared",
     "route-rewrite-compared", "route-split-compared", "sticky-keys", "health-http-compared",
     "health-key-of-another-type", "health-script-missing", "health-script-without-program",
     "same-listen-address-written-otherwise", "same-listen-socket",
@@ -236,7 +237,9 @@ import Testing
   /// What only the normal form of a path tells is left to the program.
   @Test func thePathPatternTakesWhatTheProgramTakes() throws {
     let validator = try Self.validator("path")
-    let given = ["", "/", "a", "/a/", "/..", "/.", "/...", "/a..b", "/a/./b", "/%41", "/%4", "/%", "/ü", "/a?b", "/#", "/ "]
+    let given = [
+      "", "/", "a", "/a/", "/..", "/.", "/...", "/a..b", "/a/./b", "/%41", "/%4", "/%", "/ü", "/a?b", "/#", "/ ",
+    ]
     for text in given + Self.texts(4000, of: ["/", "a", ".", "..", "%", "4", "F", "?", " ", "ü", "~"], seed: 0x9A7) {
       let document = """
         {

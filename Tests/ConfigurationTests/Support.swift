@@ -8,7 +8,8 @@ func read(_ text: String, environment: [String: String] = [:]) throws(Configurat
 }
 
 func read(_ bytes: [UInt8], environment: [String: String] = [:]) throws(ConfigurationErrors) -> Configuration {
-  try Configuration.read(bytes, file: "balancer.json", folder: "/etc/balancer", environment: { environment[$0] }, judges: judges)
+  try Configuration.read(
+    bytes, file: "balancer.json", folder: "/etc/balancer", environment: { environment[$0] }, judges: judges)
 }
 
 /// Those that the program asks.

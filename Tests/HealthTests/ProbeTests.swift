@@ -147,7 +147,8 @@ import Testing
         == "expected a status of 200-399, received \"HTTP/1.1 503 Service Unavailable\"")
     #expect(
       cause(plain, "SSH-2.0-OpenSSH_9.2\r\n")
-        == "expected a status of 200-399, received no HTTP (its first line is not a version, a status and a reason): \"SSH-2.0-OpenSSH_9.2\\r\\n\"")
+        == "expected a status of 200-399, received no HTTP (its first line is not a version, a status and a reason): \"SSH-2.0-OpenSSH_9.2\\r\\n\""
+    )
     #expect(
       cause(ready, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nstarting")
         == "expected \"ready\" in the content, received 8 bytes without it: \"starting\"")

@@ -88,14 +88,17 @@ struct ProbeCase: CustomStringConvertible, Sendable {
     ProbeCase("tcp, expect", { TCPProbe(send: "", expect: "ready") }, ["not yet: rereadready\n"], []),
     ProbeCase("tcp, send and expect", { TCPProbe(send: "ping\n", expect: "pong") }, ["ppong"], ["ping\n"]),
     ProbeCase(
-      "http", { HTTPProbe(HTTPCheck()) }, ["HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"],
+      "http", { HTTPProbe(HTTPCheck()) },
+      ["HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"],
       [HTTPQuestion.plain]),
     ProbeCase(
-      "http with a length", { HTTPProbe(HTTPQuestion.ready) }, ["HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nI am ready.\n"],
+      "http with a length", { HTTPProbe(HTTPQuestion.ready) },
+      ["HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nI am ready.\n"],
       [HTTPQuestion.plain]),
     ProbeCase(
       "http in chunks", { HTTPProbe(HTTPQuestion.ready) },
-      ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nI am re\r\n4;x=y\r\nady.\r\n0\r\n\r\n"], [HTTPQuestion.plain]),
+      ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nI am re\r\n4;x=y\r\nady.\r\n0\r\n\r\n"],
+      [HTTPQuestion.plain]),
     ProbeCase("redis", { RedisProbe() }, ["+PONG\r\n"], ["*1\r\n$4\r\nPING\r\n"]),
     ProbeCase(
       "redis with a password", { RedisProbe() }, ["-NOAUTH Authentication required.\r\n"], ["*1\r\n$4\r\nPING\r\n"]),

@@ -58,7 +58,8 @@ import Testing
   @Test(arguments: [
     ("^/users/([0-9]+)/(.*)$", "/u/$1?$2".replacing("?", with: "-"), "/users/7/x/y", "/u/7-x/y"),
     ("/v1/", "/v2/", "/a/v1/b/v1/c", "/a/v2/b/v1/c"), ("\\.html$", "", "/a.html", "/a"),
-    ("^/(.*)$", "$1", "/a", "/a"), ("^.*$", "", "/a", "/"), ("a(b)?", "$1$0$$", "/a", "/a$"), ("^/a", "/$9/b", "/a", "/b"),
+    ("^/(.*)$", "$1", "/a", "/a"), ("^.*$", "", "/a", "/"), ("a(b)?", "$1$0$$", "/a", "/a$"),
+    ("^/a", "/$9/b", "/a", "/b"),
     // Segments that neither part had.
     ("^/get/([^/])[^/]*/([^/]).*$", "/files/x/$1$2/y", "/get/.a/.b", "/files/y"),
   ])
@@ -71,7 +72,10 @@ import Testing
     let rewrite = PathRewrite(try RegularExpression("^/get/(.)[^/]*/(.).*$"), target: "/$1$2")
     #expect(rewritten(rewrite, "/other").0 == .unchanged)
     #expect(rewritten(rewrite, "/get/.a/.b").0 == .refused(.aboveRoot))
-    #expect(rewritten(PathRewrite(try RegularExpression("^(/(a+)+)+$"), target: "/"), "/" + String(repeating: "a", count: 99) + "!").0 == .failed)
+    #expect(
+      rewritten(
+        PathRewrite(try RegularExpression("^(/(a+)+)+$"), target: "/"), "/" + String(repeating: "a", count: 99) + "!"
+      ).0 == .failed)
     let whole = PathRewrite(try RegularExpression("^.*$"), target: String(repeating: "$0", count: 500))
     #expect(rewritten(whole, "/" + String(repeating: "a", count: 1000)).0 == .failed)
   }
@@ -81,7 +85,8 @@ import Testing
   @Test(arguments: [
     ("https://www.example.com", "https://www.example.com"),
     ("https://{host}{path}{query}", "https://a.example.com/x/y?q=1"),
-    ("/new{path}", "/new/x/y"), ("https://b/{path}", "https://b//x/y"), ("https://b/?u={host}", "https://b/?u=a.example.com"),
+    ("/new{path}", "/new/x/y"), ("https://b/{path}", "https://b//x/y"),
+    ("https://b/?u={host}", "https://b/?u=a.example.com"),
     ("{other}{host", "{other}{host"), ("", ""),
   ])
   func redirects(to: String, location: String) {

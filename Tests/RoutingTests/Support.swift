@@ -19,7 +19,9 @@ struct Asked {
     return text.withUnsafeBytes { bytes in
       var table = FieldTable()
       var progress = HeadProgress()
-      guard case .head(let head) = RequestHead.parse(bytes, limits: HeadLimits(bytes: 1 << 20, fields: 1000), progress: &progress, into: &table)
+      guard
+        case .head(let head) = RequestHead.parse(
+          bytes, limits: HeadLimits(bytes: 1 << 20, fields: 1000), progress: &progress, into: &table)
       else { fatalError("\(self) is no request") }
       let raw = bytes[head.target.path]
       var room = [UInt8](repeating: 0, count: PathNormalizer.room(for: raw))

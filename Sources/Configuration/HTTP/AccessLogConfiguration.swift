@@ -31,15 +31,16 @@ public struct AccessLogConfiguration: Equatable, Sendable {
 }
 
 extension AccessLogConfiguration.Target {
-  fileprivate static let shape = Shape<String>.file.replacing(
-    read: { json, _, reading in
-      if case .string("stdout") = json.kind { return .standardOutput }
-      return Shape<String>.file.read(json, nil, reading).map { .file($0) }
-    },
-    write: { target in
-      switch target {
-      case .standardOutput: "stdout"
-      case .file(let path): .string(path)
-      }
-    }) as Shape<Self>
+  fileprivate static let shape =
+    Shape<String>.file.replacing(
+      read: { json, _, reading in
+        if case .string("stdout") = json.kind { return .standardOutput }
+        return Shape<String>.file.read(json, nil, reading).map { .file($0) }
+      },
+      write: { target in
+        switch target {
+        case .standardOutput: "stdout"
+        case .file(let path): .string(path)
+        }
+      }) as Shape<Self>
 }

@@ -66,7 +66,8 @@ public struct HTTPConfiguration: Equatable, Sendable {
     [
       Field(
         "maxHeader", \.maxHeader, .size(from: ByteSize(bytes: 1 << 10), to: ByteSize(bytes: 1 << 20)),
-        "Bytes of a request's head, 1KiB to 1MiB; more is answered with 431 (a request line that is too long with 414)."),
+        "Bytes of a request's head, 1KiB to 1MiB; more is answered with 431 (a request line that is too long with 414)."
+      ),
       Field("maxHeaders", \.maxHeaders, .integer(1...1000), "Fields of a request; more are answered with 431."),
       Field(
         "maxBody", \.maxBody, .sizeOrOff, "Bytes of a request's content; more is answered with 413. off: no limit."),
@@ -110,21 +111,22 @@ extension HTTPConfiguration.Compression {
 }
 
 extension HTTPConfiguration.ServerHeader {
-  fileprivate static let shape = Shape<String>.fieldValue.map(
-    { text in
-      switch text {
-      case "keep": .keep
-      case "remove": .remove
-      default: .text(text)
-      }
-    },
-    { header in
-      switch header {
-      case .keep: "keep"
-      case .remove: "remove"
-      case .text(let text): text
-      }
-    }) as Shape<Self>
+  fileprivate static let shape =
+    Shape<String>.fieldValue.map(
+      { text in
+        switch text {
+        case "keep": .keep
+        case "remove": .remove
+        default: .text(text)
+        }
+      },
+      { header in
+        switch header {
+        case .keep: "keep"
+        case .remove: "remove"
+        case .text(let text): text
+        }
+      }) as Shape<Self>
 }
 
 extension Shape where Value == [HTTPConfiguration.ErrorPage] {
@@ -164,7 +166,9 @@ extension Shape where Value == HTTPConfiguration.Version {
       "\"1.1\"", ["const": "1.1"],
       read: { scalar, _ throws(Mistake) in
         if scalar.text == "1.1" { return .http1 }
-        if scalar.text == "2" { throw .sentence("HTTP/2 is not spoken yet: write [\"1.1\"], or leave \"versions\" out") }
+        if scalar.text == "2" {
+          throw .sentence("HTTP/2 is not spoken yet: write [\"1.1\"], or leave \"versions\" out")
+        }
         if scalar.number != nil { throw .unexpected(hint: "with quotes") }
         throw .unexpected()
       },

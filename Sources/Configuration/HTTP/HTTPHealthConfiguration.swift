@@ -23,7 +23,8 @@ public struct HTTPHealthConfiguration: Equatable, Sendable {
         "status", \.status, .statuses,
         "The statuses that are a pass, such as \"200-399\", \"204\" or \"200-299,401\". Redirects are not followed."),
       Field(
-        "body", \.body, .optional(.someText(longest: 1024)), "The content has to hold this text, within its first 16 KiB."),
+        "body", \.body, .optional(.someText(longest: 1024)),
+        "The content has to hold this text, within its first 16 KiB."),
     ]
   ).checking { http, json, reading in
     guard http.method == "HEAD", http.body != nil, let body = json["body"] else { return }

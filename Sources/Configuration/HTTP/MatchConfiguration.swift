@@ -67,7 +67,10 @@ public struct MatchConfiguration: Equatable, Sendable {
 
   private static let parameterName = KeyRule(
     expected: "a parameter's name of 1 to 128 characters", pattern: "^.{1,128}$",
-    isValid: { (1...128).contains($0.unicodeScalars.count) && !$0.unicodeScalars.contains { "\n\r\u{2028}\u{2029}".unicodeScalars.contains($0) } })
+    isValid: {
+      (1...128).contains($0.unicodeScalars.count)
+        && !$0.unicodeScalars.contains { "\n\r\u{2028}\u{2029}".unicodeScalars.contains($0) }
+    })
 }
 
 extension MatchConfiguration.ValueMatch {
@@ -86,7 +89,8 @@ extension MatchConfiguration.ValueMatch {
       [
         Field(
           "regex", \.regex, .optional(.expression), "A regular expression (PCRE2) that is found in the value."),
-        Field("present", \.present, .optional(.boolean), "true: it is there, whatever its value; false: it is not there."),
+        Field(
+          "present", \.present, .optional(.boolean), "true: it is there, whatever its value; false: it is not there."),
       ]
     ).map(
       { draft in draft.regex.map { .regex($0) } ?? .present(draft.present ?? true) },

@@ -39,7 +39,8 @@ public struct RespondConfiguration: Equatable, Sendable {
   ).checking { respond, json, reading in
     guard [204, 205, 304].contains(respond.status), !respond.body.isEmpty, let body = json["body"] else { return }
     reading.fail(
-      at: body.location, path: "\(reading.path).body", "a response of status \(respond.status) has no content (RFC 9110, 15)")
+      at: body.location, path: "\(reading.path).body",
+      "a response of status \(respond.status) has no content (RFC 9110, 15)")
   }
 }
 
@@ -61,7 +62,9 @@ public struct HeaderEditsConfiguration: Equatable, Sendable {
       Field(
         "remove", \.remove,
         .array("name", of: Shape<String>.fieldName, mayBeEmpty: true) { names, reading in
-          for (index, json, name) in names { reading.inside(index) { FieldName.refuseFraming(name, json.location, reading) } }
+          for (index, json, name) in names {
+            reading.inside(index) { FieldName.refuseFraming(name, json.location, reading) }
+          }
         }, "Names of fields that are taken out."),
     ]
   ).sparse(Self())
@@ -83,7 +86,8 @@ extension RouteConfiguration.Rewrite {
         "A regular expression (PCRE2); the first part of the path that matches becomes to."),
       Field(
         "to", \.to, .optional(.rewriteTarget),
-        "regex: what takes its place. $1 to $9 are the groups of the regular expression, $0 all of what matched, $$ a plain $."),
+        "regex: what takes its place. $1 to $9 are the groups of the regular expression, $0 all of what matched, $$ a plain $."
+      ),
     ]
   ).checking { draft, json, reading in
     guard let regex = draft.regex else {
@@ -96,7 +100,9 @@ extension RouteConfiguration.Rewrite {
       reading.fail(at: json.location, "\"to\" is missing: what takes the place of what matches")
       return
     }
-    if case .valid(let groups) = reading.judges.expression(regex), let highest = Template.highestGroup(of: to), highest > groups {
+    if case .valid(let groups) = reading.judges.expression(regex), let highest = Template.highestGroup(of: to),
+      highest > groups
+    {
       let has = groups == 0 ? "no group" : groups == 1 ? "one group" : "\(groups) groups"
       reading.fail(
         at: json["to"]?.location ?? json.location, path: "\(reading.path).to",

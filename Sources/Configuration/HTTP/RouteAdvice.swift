@@ -14,11 +14,15 @@ enum RouteAdvice {
     var unreachable = UnreachableRoutes(listener.routes).messages
     for (index, route) in listener.routes.enumerated() {
       for share in route.pools where share.weight == 0 {
-        unreachable.append((index, "routes[\(index)] gives nothing to the pool \(share.pool.quoted), whose weight is 0"))
+        unreachable.append(
+          (index, "routes[\(index)] gives nothing to the pool \(share.pool.quoted), whose weight is 0"))
       }
       if route.redirectsToItself {
         unreachable.append(
-          (index, "routes[\(index)] takes what it redirects to (\(route.redirect?.to ?? "")): clients would go round in circles"))
+          (
+            index,
+            "routes[\(index)] takes what it redirects to (\(route.redirect?.to ?? "")): clients would go round in circles"
+          ))
       }
     }
     // In the order of the routes; of one route, in the order above.

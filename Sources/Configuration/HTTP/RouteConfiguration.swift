@@ -79,7 +79,8 @@ public struct RouteConfiguration: Equatable, Sendable {
 
   private static let fields: [Field<Self>] =
     [
-      Field("match", \.match, MatchConfiguration.shape, "What has to hold, all of it. Without it, or empty: everything."),
+      Field(
+        "match", \.match, MatchConfiguration.shape, "What has to hold, all of it. Without it, or empty: everything."),
       Field(
         "pool", \.pools, .shares,
         "The pool that serves what matches, by name; or several, each with its weight, which share it."),
@@ -91,7 +92,8 @@ public struct RouteConfiguration: Equatable, Sendable {
         "host", \.host, HostRule.shape,
         "http: the Host that the backend gets. keep: the client's; backend: the backend's own address; or a text."),
       Field(
-        "requestHeaders", \.requestHeaders, HeaderEditsConfiguration.shape, "http: changes to the fields of the request."),
+        "requestHeaders", \.requestHeaders, HeaderEditsConfiguration.shape,
+        "http: changes to the fields of the request."),
       Field(
         "responseHeaders", \.responseHeaders, HeaderEditsConfiguration.shape,
         "http: changes to the fields of the response."),
@@ -127,7 +129,8 @@ public struct PoolShare: Equatable, Sendable {
     Self(), definition: "share",
     [
       .required("pool", \.pool, .pool, "The name of the pool."),
-      .required("weight", \.weight, .integer(0...1_000_000), "Its share in relation to the others' weights; 0: nothing."),
+      .required(
+        "weight", \.weight, .integer(0...1_000_000), "Its share in relation to the others' weights; 0: nothing."),
     ])
 }
 

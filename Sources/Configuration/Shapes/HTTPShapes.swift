@@ -58,13 +58,16 @@ extension Shape where Value == String {
       "a text of at most 4096 characters without control characters",
       [
         "type": "string", "maxLength": 4096,
-        "pattern": "^([^\\u0000-\\u0020\\u007F]([^\\u0000-\\u0008\\u000A-\\u001F\\u007F]*[^\\u0000-\\u0020\\u007F])?)?$",
+        "pattern":
+          "^([^\\u0000-\\u0020\\u007F]([^\\u0000-\\u0008\\u000A-\\u001F\\u007F]*[^\\u0000-\\u0020\\u007F])?)?$",
       ],
       read: { scalar, _ throws(Mistake) in
         guard let text = scalar.text, text.unicodeScalars.count <= 4096,
           text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 })
         else { throw .unexpected() }
-        if let first = text.utf8.first, let last = text.utf8.last, [first, last].contains(where: { $0 == 0x20 || $0 == 0x09 }) {
+        if let first = text.utf8.first, let last = text.utf8.last,
+          [first, last].contains(where: { $0 == 0x20 || $0 == 0x09 })
+        {
           throw .described("has blanks around it, which no reader keeps")
         }
         return text
@@ -122,7 +125,8 @@ extension Shape where Value == String {
         func isMethod(_ text: String) -> Bool {
           (1...32).contains(text.utf8.count) && (0x41...0x5A).contains(text.utf8.first!)
             && text.utf8.allSatisfy {
-              (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
+              (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "_")
+                || $0 == UInt8(ascii: "-")
             }
         }
         if isMethod(text) { return text }
@@ -274,7 +278,8 @@ enum RedirectTarget {
       guard let closing = rest[opening...].firstIndex(of: "}") else { return "has a { without its }" }
       let name = rest[rest.index(after: opening)..<closing]
       guard RedirectConfiguration.placeholders.contains(String(name)) else {
-        return "has an unknown placeholder, \(String(rest[opening...closing]).quoted): {host}, {path} or {query} expected"
+        return
+          "has an unknown placeholder, \(String(rest[opening...closing]).quoted): {host}, {path} or {query} expected"
       }
       rest = rest[rest.index(after: closing)...]
     }

@@ -21,6 +21,8 @@ struct Exchange: ~Copyable {
   var keptBody: Int?
   let notes: RequestNotes
   let destination: Destination
+  /// The route that it has come by; nil where none took it.
+  let route: HTTPRoutes.Entry?
   var phase = Phase.waiting
   /// The backend that this exchange counts for.
   var backend: Backend?
@@ -68,14 +70,14 @@ struct Exchange: ~Copyable {
 
   init(
     client: Handle, head: RequestHead, request: consuming HeldBytes, destination: Destination, notes: RequestNotes,
-    maxBody: UInt64,
-    now: Instant
+    route: HTTPRoutes.Entry?, maxBody: UInt64, now: Instant
   ) {
     self.client = client
     self.head = head
     self.request = request
     self.destination = destination
     self.notes = notes
+    self.route = route
     requestBody = BodyReader(head.framing, limit: maxBody)
     begun = now
     waitEnd = now.later(destination.waitNanoseconds)

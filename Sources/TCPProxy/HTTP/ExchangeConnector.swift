@@ -27,8 +27,14 @@ extension Worker {
         exchange.pointee.isRetrying = true
       }
       let avoided = exchange.pointee.failures == 0 ? [] : http.tried[handle] ?? []
+      var key: UInt64?
+      if destination.pool.schedulerNeeds.contains(.request), let kind = destination.hashKey,
+        parse(handle, exchange, client)
+      {
+        key = self.key(of: exchange, kind, exchange.pointee.notes.client)
+      }
       let pick = destination.pick(
-        avoiding: avoided, client: exchange.pointee.notes.client, serverName: nil, random: &random, now: now,
+        avoiding: avoided, client: exchange.pointee.notes.client, serverName: nil, key: key, random: &random, now: now,
         orWait: Waiter(session: handle, served: servedExchange))
       switch pick {
       case .backend(let backend, _):
@@ -241,7 +247,7 @@ extension Worker {
     exchange.pointee.failures += 1
     let failures = Int(exchange.pointee.failures)
     http.tried[handle, default: []].append(backend)
-    if failures > destination.retries {
+    if failures > exchange.pointee.route?.route.settings.retries ?? destination.retries {
       group.incidents.add(
         .connectsFailed, destination.pool.name,
         cause: "\(failures) of \(failures) tries failed, the last at \(backend.name): \(cause)")

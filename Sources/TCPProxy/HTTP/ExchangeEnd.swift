@@ -47,7 +47,10 @@ extension Worker {
       http.waiting.remove(handle)
       if let place = http.queued.removeValue(forKey: handle) { exchange.destination.pool.leave(place) }
     }
-    if let client = http.clients.pointer(to: exchange.client) { client.pointee.exchange = .none }
+    if let client = http.clients.pointer(to: exchange.client) {
+      client.pointee.exchange = .none
+      client.pointee.exchangeEnd = Instant(nanoseconds: .max)
+    }
     exchange.request.free(into: &http.buffers.blocks)
     if exchange.server != .none {
       let isReusable =
@@ -216,6 +219,7 @@ extension Worker {
   /// catches up when it fires.
   @inline(__always)
   mutating func setDeadline(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ deadline: Instant) {
+    let deadline = min(deadline, client.pointee.exchangeEnd)
     client.pointee.deadline = deadline
     if client.pointee.timer != .none, client.pointee.timerEnd <= deadline { return }
     timers.cancel(client.pointee.timer)
@@ -251,6 +255,14 @@ extension Worker {
   private mutating func exchangeTimer(_ client: UnsafeMutablePointer<HTTPClient>) {
     let handle = client.pointee.exchange
     guard let exchange = http.exchanges.pointer(to: handle) else { return }
+    if client.pointee.exchangeEnd <= now {
+      group.incidents.add(
+        .badResponse, exchange.pointee.destination.pool.name,
+        cause: "an exchange was not over within its route's timeout")
+      exchange.pointee.keepsServer = false
+      fail(handle, exchange, 504)
+      return
+    }
     switch exchange.pointee.phase {
     case .waiting: waitingExchangeTimer(handle, exchange)
     case .connecting: connectFailed(handle, exchange, "no answer within timeouts.connect")

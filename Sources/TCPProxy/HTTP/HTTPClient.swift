@@ -25,6 +25,8 @@ struct HTTPClient: ~Copyable {
   var connection: Connection
   var phase = Phase.idle
   var exchange = Handle.none
+  /// When the exchange must be over, whatever happens.
+  var exchangeEnd = Instant(nanoseconds: .max)
   var progress = HeadProgress()
   /// What is left of a body that nobody wants.
   var drained = BodyReader(.none)

@@ -20,6 +20,10 @@ public final class HTTPService: Sendable {
     public var errorPages = ErrorPages.standard
     /// Requests that one client may make, whatever its connections; nil is no limit. It counts on over reloads.
     public var requestLimit: RateLimit?
+    /// Where requests go; nil sends all to the listener's pool.
+    public var routes: HTTPRoutes?
+    /// Who comes without TLS is sent to https.
+    public var redirectsToTLS = false
     /// How long a client has for a request's head, from its first byte on.
     public var request: Duration = .seconds(10)
     /// How long a client may be silent between two requests.
@@ -51,6 +55,8 @@ public final class HTTPService: Sendable {
   let requestID: LastingBytes?
   let errorPages: ErrorPages
   let requestLimit: RateLimit?
+  let routes: HTTPRoutes?
+  let redirectsToTLS: Bool
   let requestNanoseconds: UInt64
   let keepAliveNanoseconds: UInt64
   let bodyNanoseconds: UInt64
@@ -65,6 +71,8 @@ public final class HTTPService: Sendable {
     requestID = settings.requestID.map { LastingBytes($0) }
     errorPages = settings.errorPages
     requestLimit = settings.requestLimit
+    routes = settings.routes
+    redirectsToTLS = settings.redirectsToTLS
     requestNanoseconds = Optional(settings.request).wholeNanoseconds
     keepAliveNanoseconds = Optional(settings.keepAlive).wholeNanoseconds
     bodyNanoseconds = Optional(settings.body).wholeNanoseconds

@@ -3,6 +3,7 @@ import Base
 import HTTPCore
 import HTTPProxy
 import Reactor
+import Routing
 
 /// What a worker needs for HTTP: clients, exchanges and connections to backends.
 struct HTTPWork: ~Copyable {
@@ -10,6 +11,13 @@ struct HTTPWork: ~Copyable {
   var exchanges = Slab<Exchange>()
   var servers = Slab<BackendConnection>()
   var buffers = HTTPBuffers()
+  var paths = PathRoom()
+  /// Where regular expressions are matched.
+  var scratch = MatchScratch()
+  /// Where a redirect's target is put together.
+  var location: [UInt8] = []
+  /// Where a Host for a backend is put together.
+  var host: [UInt8] = []
   var idle: [ObjectIdentifier: IdleConnections] = [:]
   /// Of the request that was parsed last, or of trailers.
   var requestFields = FieldTable()
@@ -22,6 +30,8 @@ struct HTTPWork: ~Copyable {
   var waiting: Set<Handle> = []
   /// Exchanges that wait in the queue of their pool, and their places there.
   var queued: [Handle: Handle] = [:]
+  /// Of the request that has come last.
+  var notes = RequestNotes()
   /// Names requests.
   var names = RequestIDs(seed: (.random(in: 0...UInt64.max), .random(in: 0...UInt64.max)))
   /// The name that was asked for last.

@@ -23,12 +23,12 @@ extension Worker {
   ///   - head, bytes: of the request whose fields are in the table now.
   mutating func note(
     _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, of client: UnsafeMutablePointer<HTTPClient>
-  ) -> RequestNotes {
+  ) {
     var notes = RequestNotes()
     notes.client = client.pointee.address
     if client.pointee.isTrusted { notes.client = clientBehind(client, bytes) }
     if let field = client.pointee.http.requestID { notes.name = name(field.bytes, bytes, client) }
-    return notes
+    http.notes = notes
   }
 
   // MARK: Names

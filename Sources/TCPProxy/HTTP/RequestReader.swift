@@ -148,8 +148,8 @@ extension Worker {
     }
     http.buffers.keep(
       UnsafeRawBufferPointer(rebasing: bytes[kept...]), of: &client.pointee.connection, isNews: true)
-    let notes = note(head, bytes, of: client)
-    if let limit = client.pointee.http.requestLimit, let address = notes.client,
+    note(head, bytes, of: client)
+    if let limit = client.pointee.http.requestLimit, let address = http.notes.client,
       case .tooFast(let seconds) = limit.admit(address, now: now)
     {
       client.pointee.service.counters.refused.add(1, ordering: .relaxed)
@@ -164,26 +164,24 @@ extension Worker {
       refuse(handle, client, head, 413)
       return
     }
-    guard let destination = client.pointee.service.destination else {
-      refuse(handle, client, head, 404)
-      return
-    }
+    guard case .pool(let destination, let route) = decide(handle, client, head, bytes) else { return }
     var request = HeldBytes()
     request.append(UnsafeRawBufferPointer(rebasing: bytes[..<kept]), from: &http.buffers.blocks)
     var exchange = Exchange(
-      client: handle, head: head, request: request, destination: destination, notes: notes,
+      client: handle, head: head, request: request, destination: destination, notes: http.notes, route: route,
       maxBody: client.pointee.http.maxBody, now: now)
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
     exchange.keepsClient = head.keepsAlive && !isDraining
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
+    if let timeout = route?.route.settings.timeout { client.pointee.exchangeEnd = now + timeout }
     http.parsed = exchangeHandle
     findBackend(exchangeHandle)
   }
 
   /// Answers a request that is not passed on. Its body, if it has one, is left unread.
-  private mutating func refuse(
+  mutating func refuse(
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16,
     retryAfter: Int? = nil
   ) {

@@ -52,7 +52,7 @@ extension Worker {
   }
 
   /// Makes sure that the table of fields is of this request.
-  private mutating func parse(
+  mutating func parse(
     _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
   ) -> Bool {
     if http.parsed == handle { return true }
@@ -70,8 +70,31 @@ extension Worker {
   private mutating func writeHead(
     _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
   ) -> Int {
+    var rewrite = RequestRewrite()
+    rewrite.path = outgoingPath(exchange)
+    if let route = exchange.pointee.route?.route.settings {
+      rewrite.edits = route.requestEdits
+      switch route.host {
+      case .keep: break
+      case .backend: http.host = Array((exchange.pointee.backend?.address.description ?? "").utf8)
+      case .text(let text): http.host = text
+      }
+      if route.host != .keep { return writeHead(exchange, client, rewrite, hasHost: true) }
+    }
+    // HTTP/1.1 has a Host (RFC 9112, 3.2): where a client of HTTP/1.0 has named none, the pool is as good as any name.
+    if exchange.pointee.head.authority == nil {
+      http.host = Array(exchange.pointee.destination.pool.name.utf8)
+      return writeHead(exchange, client, rewrite, hasHost: true)
+    }
+    return writeHead(exchange, client, rewrite, hasHost: false)
+  }
+
+  private mutating func writeHead(
+    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>,
+    _ rewrite: RequestRewrite, hasHost: Bool
+  ) -> Int {
+    var rewrite = rewrite
     while true {
-      var rewrite = RequestRewrite()
       let port = client.pointee.localPort
       rewrite.forwarding = Forwarding(
         style: client.pointee.http.forwarded, trustsPeer: client.pointee.isTrusted, client: client.pointee.address,
@@ -81,10 +104,13 @@ extension Worker {
       {
         rewrite.requestID = (field.bytes, name)
       }
-      switch RequestWriter.write(
-        exchange.pointee.head, http.requestFields, of: UnsafeRawBufferPointer(exchange.pointee.request.bytes),
-        rewrite: rewrite, into: http.buffers.head)
-      {
+      let outcome = http.host.withUnsafeBytes { host in
+        if hasHost { rewrite.host = host }
+        return RequestWriter.write(
+          exchange.pointee.head, http.requestFields, of: UnsafeRawBufferPointer(exchange.pointee.request.bytes),
+          rewrite: rewrite, into: http.buffers.head)
+      }
+      switch outcome {
       case .written(let size): return size
       case .needsRoom(let size): http.buffers.growHead(to: size)
       }

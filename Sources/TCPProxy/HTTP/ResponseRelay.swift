@@ -226,6 +226,7 @@ extension Worker {
       rewrite.clientVersion = exchange.pointee.head.version
       rewrite.keepsAlive = exchange.pointee.keepsClient
       rewrite.date = http.date(now)
+      rewrite.edits = exchange.pointee.route?.route.settings.responseEdits
       switch client.pointee.http.server {
       case .keep: break
       case .remove: rewrite.server = .remove

@@ -8,12 +8,26 @@ import TCPProxy
 extension HTTPService.Settings {
   /// - Parameters:
   ///   - addresses: that the listener's clients come to.
-  ///   - pages: the listener's own.
-  ///   - former: what counted its clients' requests before.
+  ///   - pools: all of the configuration, by name.
+  ///   - pages: the listener's own answers to errors.
+  ///   - former: the listener as it ran before, whose limits go on counting.
+  ///   - assembled: the routes, to be the former ones of the next reload.
   init(
-    _ listener: ListenerConfiguration, addresses: [SocketAddress], pages: ErrorPages?, former: RateLimit?
-  ) {
+    _ listener: ListenerConfiguration, addresses: [SocketAddress], pools: [String: RunningPool], pages: ErrorPages?,
+    former: (ListenerConfiguration, AssembledRoutes?, RateLimit?)?, routes assembled: inout AssembledRoutes?
+  ) throws {
     self.init()
+    if !listener.routes.isEmpty {
+      let former = former.flatMap { former in former.1.map { (former.0, $0) } }
+      let routes = try AssembledRoutes(listener, former: former)
+      assembled = routes
+      self.routes = HTTPRoutes(
+        routes.table,
+        routes.routes.map { route in
+          HTTPRoutes.Entry(route, route.settings.pools.compactMap { pools[$0]?.destination })
+        })
+    }
+    redirectsToTLS = listener.http.redirectHTTPS
     let http = listener.http
     limits = HeadLimits(bytes: http.maxHeader.bytes, fields: http.maxHeaders)
     maxBody = http.maxBody.map { UInt64($0.bytes) } ?? UInt64(Int64.max)
@@ -35,7 +49,7 @@ extension HTTPService.Settings {
     if let rate = listener.perClient.requests {
       let settings = RateLimit.Settings(rate)
       requestLimit =
-        former?.settings == settings ? former : RateLimit(settings, seed: .random(in: 0...UInt64.max))
+        former?.2?.settings == settings ? former?.2 : RateLimit(settings, seed: .random(in: 0...UInt64.max))
     }
     let ports = Set(addresses.map { if case .ip(_, let port) = $0 { Int(port) } else { -1 } })
     if ports.count == 1, let only = ports.first, only > 0 { port = UInt16(only) }

@@ -17,13 +17,15 @@ struct RunningListener {
   private let clients: ClientTable?
   /// Counts their requests where `perClient` asks for that.
   private let requestLimit: RateLimit?
+  /// Of an http listener.
+  private let routes: AssembledRoutes?
 
   /// - Parameters:
   ///   - pools: all of the configuration, by name.
   ///   - pages: the listener's own answers to errors.
   init(
     _ configuration: ListenerConfiguration, pools: [String: RunningPool], pages: ErrorPages?, former: RunningListener?
-  ) throws(HostLookup.Failure) {
+  ) throws {
     self.configuration = configuration
     counters = former?.counters ?? ListenerCounters()
     var addresses: [SocketAddress] = []
@@ -40,14 +42,16 @@ struct RunningListener {
     } else {
       clients = nil
     }
+    var routes: AssembledRoutes?
     // A tcp listener's routes have one pool each and nothing but server names to match.
     let routed = (configuration.mode == .tcp ? configuration.routes : []).compactMap { route in
       route.pools.first.flatMap { pools[$0.pool] }.map { (route.match.sni, $0.destination) }
     }
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
     if configuration.mode == .http {
-      let http = HTTPService.Settings(
-        configuration, addresses: addresses, pages: pages, former: former?.requestLimit)
+      let http = try HTTPService.Settings(
+        configuration, addresses: addresses, pools: pools, pages: pages,
+        former: former.map { ($0.configuration, $0.routes, $0.requestLimit) }, routes: &routes)
       requestLimit = http.requestLimit
       settings.http = HTTPService(http)
     } else {
@@ -57,6 +61,7 @@ struct RunningListener {
       listener: configuration.name, counters: counters,
       destination: configuration.pool.flatMap { pools[$0] }?.destination,
       settings: settings, clients: clients)
+    self.routes = routes
   }
 
   /// Options of the listening socket that a reload may change.
@@ -101,6 +106,7 @@ extension Destination.Settings {
     keepAlive = pool.tcpKeepAlive
     prewarm = pool.prewarm
     watchesOutcomes = pool.outlier != nil
+    hashKey = SchedulerKind(pool.scheduler).hashKey
     http.response = pool.timeouts.response
     http.tunnel = pool.timeouts.tunnel
     http.idle = pool.keepAlive.idle

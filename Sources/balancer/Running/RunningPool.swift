@@ -94,7 +94,7 @@ struct RunningPool {
       guard case .at(_, let address) = resolved[member].place else { return nil }
       let isEjected = verdicts.isEjected(member)
       if configuration.health == nil, !isEjected { return nil }
-      let check = configuration.health.map { HealthCheck($0, of: configuration.backends[member]) } ?? .tcp()
+      let check = configuration.health.map { HealthCheck($0, of: resolved[member].configuration) } ?? .tcp()
       return HealthTarget(
         backend: backends[member], settings: settings, check: check, address: address,
         isWatched: areWatched || isEjected)
