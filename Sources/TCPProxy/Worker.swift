@@ -1,3 +1,4 @@
+import AccessLog
 import Balancing
 import Base
 import Logging
@@ -100,7 +101,7 @@ struct Worker: ~Copyable {
     }
     closeSpares()
     for handle in sessions.handles { end(handle, reset: true) }
-    for handle in http.clients.handles { endClient(handle, reset: true) }
+    for handle in http.clients.handles { endClient(handle, reset: true, .drained) }
   }
 
   // MARK: Messages
@@ -133,6 +134,8 @@ struct Worker: ~Copyable {
         closeEntrances { _ in true }
         drainHTTP()
         tellDrained()
+      case .logAccess(let log, let share):
+        http.access = log.map { AccessDesk(log: $0, sampling: AccessSampling(share: share)) }
       case .stop: isStopped = true
       }
     }

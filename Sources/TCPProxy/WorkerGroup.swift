@@ -1,3 +1,4 @@
+import AccessLog
 import Balancing
 import Base
 import Logging
@@ -21,6 +22,8 @@ enum WorkerMessage: Sendable {
   case keepSpares([SpareOrder])
   /// Sessions have taken the room of its spares.
   case trimSpares(Backend)
+  /// From now on exchanges are logged there, or nowhere.
+  case logAccess(AccessLogWriter?, share: Double)
   /// Accept what already waits, then close the listening sockets.
   case drain
   /// End every session and the thread.
@@ -115,6 +118,12 @@ public final class WorkerGroup: Sendable {
 
   /// From now on spare connections are kept for these and no others.
   public func keepSpares(_ orders: [SpareOrder]) { tellAll(.keepSpares(orders)) }
+
+  /// From now on exchanges are logged there; nil is nowhere.
+  /// - Parameters:
+  ///   - log: for as many workers as there are.
+  ///   - share: of the exchanges, 0…1.
+  public func logAccess(to log: AccessLogWriter?, share: Double = 1) { tellAll(.logAccess(log, share: share)) }
 
   func trimSpares(of backend: Backend) { tellAll(.trimSpares(backend)) }
 

@@ -17,7 +17,7 @@ extension Worker {
     method: Method? = nil, closes: Bool, retryAfter: Int? = nil,
     extra: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
   ) {
-    let page = client.pointee.http.errorPages[ErrorStatus(rawValue: Int(status)) ?? .internalServerError]
+    let page = client.pointee.http.errorPages.page(for: status)
     let closes = closes || isDraining
     var details = ErrorPage.Details()
     details.closes = closes
@@ -104,4 +104,9 @@ extension Worker {
       }
     }
   }
+}
+
+extension ErrorPages {
+  /// What is answered with a status; one that is none of ours is a fault of ours.
+  func page(for status: UInt16) -> ErrorPage { self[ErrorStatus(rawValue: Int(status)) ?? .internalServerError] }
 }

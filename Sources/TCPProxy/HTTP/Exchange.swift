@@ -19,7 +19,7 @@ struct Exchange: ~Copyable {
   var request: HeldBytes
   /// Bytes of the body in `request`; nil when it is not there.
   var keptBody: Int?
-  let notes: RequestNotes
+  var notes: RequestNotes
   let destination: Destination
   /// The route that it has come by; nil where none took it.
   let route: HTTPRoutes.Entry?
@@ -61,6 +61,8 @@ struct Exchange: ~Copyable {
   var sentAt = Instant.zero
   /// Bytes of the request and of the response, heads included.
   var bytesToBackend = 0
+  /// Of the body alone, as far as it was not kept.
+  var bodyReceived = 0
   var bytesToClient = 0
 
   /// Responses with 1xx that one request may have.

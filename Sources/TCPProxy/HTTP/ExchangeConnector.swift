@@ -49,6 +49,7 @@ extension Worker {
         return
       case .none(let reason):
         group.incidents.add(.noBackend, destination.pool.name, cause: "\(reason)")
+        if case .queueFull = reason { exchange.pointee.notes.access.ending = .queueTimeout }
         fail(handle, exchange, 503)
         return
       }
@@ -79,6 +80,7 @@ extension Worker {
   ) -> Bool {
     if !http.waiting.isEmpty { http.waiting.remove(handle) }
     exchange.pointee.backend = backend
+    if exchange.pointee.notes.access.isLogged { exchange.pointee.notes.access.attempt(at: Clock.now) }
     let destination = exchange.pointee.destination
     if destination.pool.schedulerNeeds.contains(.answers) { exchange.pointee.sentAt = Clock.now }
     if !exchange.pointee.needsFresh, let server = takeIdle(for: exchange, backend) {
@@ -160,6 +162,7 @@ extension Worker {
       return true
     } catch {
       group.incidents.add(.failed, backend.pool, cause: "watching a backend failed: \(error)")
+      exchange.pointee.notes.access.ending = .failed
       fail(handle, exchange, 503)
       return false
     }
@@ -236,6 +239,7 @@ extension Worker {
     _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String
   ) -> Bool {
     let destination = exchange.pointee.destination
+    let wasConnected = exchange.pointee.phase == .answering
     exchange.pointee.phase = .waiting
     guard let backend = exchange.pointee.backend else { return false }
     tellAnswer(exchange, failed: true)
@@ -251,6 +255,7 @@ extension Worker {
       group.incidents.add(
         .connectsFailed, destination.pool.name,
         cause: "\(failures) of \(failures) tries failed, the last at \(backend.name): \(cause)")
+      exchange.pointee.notes.access.ending = wasConnected ? .backendReset : .connectFailed
       fail(handle, exchange, 502)
       return false
     }

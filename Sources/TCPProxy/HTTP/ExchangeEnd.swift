@@ -1,3 +1,4 @@
+import AccessLog
 import Balancing
 import Base
 import HTTPCore
@@ -11,7 +12,7 @@ extension Worker {
     guard let client = http.clients.pointer(to: clientHandle) else { return }
     let keepsClient = exchange.pointee.keepsClient
     let rest = exchange.pointee.requestBody
-    endExchange(handle)
+    endExchange(handle, .completed)
     client.pointee.thrownAway = 0
     if !keepsClient {
       finishClient(clientHandle, client)
@@ -39,8 +40,17 @@ extension Worker {
   }
 
   /// Takes an exchange off everything that knows it. Its client lives on.
-  private mutating func endExchange(_ handle: Handle) {
+  /// - Parameters:
+  ///   - status: what was answered here instead of a backend's response.
+  ///   - sent: bytes of that.
+  private mutating func endExchange(
+    _ handle: Handle, _ ending: AccessEnding, status: UInt16? = nil, sent: Int? = nil
+  ) {
     guard var exchange = http.exchanges.remove(handle) else { return }
+    if exchange.notes.access.isLogged, let client = http.clients.pointer(to: exchange.client) {
+      log(
+        exchange, client, ending, status: status ?? exchange.status, sent: sent ?? exchange.bytesToClient)
+    }
     exchange.endRetry()
     if exchange.failures > 0 { http.tried[handle] = nil }
     if exchange.phase == .waiting {
@@ -71,14 +81,16 @@ extension Worker {
     let clientHandle = exchange.pointee.client
     guard let client = http.clients.pointer(to: clientHandle) else { return }
     if exchange.pointee.status != 0 {
-      cutResponse(handle, exchange)
+      cutResponse(handle, exchange, exchange.pointee.notes.access.ending ?? AccessEnding(answeredWith: status))
       return
     }
     let head = exchange.pointee.head
     let hasRest = !exchange.pointee.requestBody.hasEnded
     let closes = !exchange.pointee.keepsClient || hasRest
     exchange.pointee.keepsServer = false
-    endExchange(handle)
+    let ending = exchange.pointee.notes.access.ending ?? AccessEnding(answeredWith: status)
+    let sent = head.method == .head ? 0 : client.pointee.http.errorPages.page(for: status).body.count
+    endExchange(handle, ending, status: status, sent: sent)
     answer(clientHandle, client, status, version: head.version, method: head.method, closes: closes)
   }
 
@@ -163,11 +175,12 @@ extension Worker {
   }
 
   /// Ends a client's connection and what is served on it.
-  mutating func endClient(_ handle: Handle, reset: Bool) {
+  /// - Parameter ending: what becomes of an exchange.
+  mutating func endClient(_ handle: Handle, reset: Bool, _ ending: AccessEnding = .clientClosed) {
     guard let client = http.clients.pointer(to: handle) else { return }
     if client.pointee.exchange != .none {
       if let exchange = http.exchanges.pointer(to: client.pointee.exchange) { exchange.pointee.keepsServer = false }
-      endExchange(client.pointee.exchange)
+      endExchange(client.pointee.exchange, ending)
     }
     if !client.pointee.connection.tls.isEmpty {
       if !reset { http.buffers.sayClose(&client.pointee.connection) }
@@ -196,7 +209,7 @@ extension Worker {
           exchange.pointee.isReused = false
           backendFailed(exchangeHandle, exchange, "the backend went down")
         } else {
-          cutResponse(exchangeHandle, exchange)
+          cutResponse(exchangeHandle, exchange, .drained)
         }
       } else {
         http.removeIdle(handle)
@@ -245,6 +258,7 @@ extension Worker {
       group.incidents.add(
         .badRequest, client.pointee.service.listener,
         cause: "no whole request head within timeouts.request, from \(client.pointee.name)")
+      if http.access != nil { logMalformed(client, .clientTimeout, status: 408) }
       answer(handle, client, 408, closes: true)
     case .exchange: exchangeTimer(client)
     case .draining: finishClient(handle, client)
@@ -271,7 +285,9 @@ extension Worker {
         group.incidents.add(
           .badResponse, exchange.pointee.destination.pool.name,
           cause: "a response stood still for timeouts.server")
-        cutResponse(handle, exchange)
+        // Who does not take it, or who does not go on with it?
+        cutResponse(
+          handle, exchange, client.pointee.connection.unsent.isEmpty ? .backendTimeout : .clientTimeout)
       } else if exchange.pointee.isSent {
         group.incidents.add(
           .badResponse, exchange.pointee.destination.pool.name,
@@ -290,12 +306,14 @@ extension Worker {
     let pool = exchange.pointee.destination.pool.name
     if http.queued[handle] != nil {
       group.incidents.add(.noBackend, pool, cause: "all backends stayed full for timeouts.queue")
+      exchange.pointee.notes.access.ending = .queueTimeout
       fail(handle, exchange, 503)
     } else if now < exchange.pointee.waitEnd {
       http.waiting.remove(handle)
       findBackend(handle)
     } else if exchange.pointee.awaitsRetry {
       group.incidents.add(.retryRefused, pool, cause: "\(exchange.pointee.failures) of its tries failed")
+      exchange.pointee.notes.access.ending = .connectFailed
       fail(handle, exchange, 502)
     } else {
       group.incidents.add(.noBackend, pool, cause: "no backend could be used within the time to wait for one")

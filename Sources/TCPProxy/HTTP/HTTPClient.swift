@@ -28,6 +28,8 @@ struct HTTPClient: ~Copyable {
   /// When the exchange must be over, whatever happens.
   var exchangeEnd = Instant(nanoseconds: .max)
   var progress = HeadProgress()
+  /// When the first byte of a head came, where that is logged.
+  var headBegan = Instant.zero
   /// What is left of a body that nobody wants.
   var drained = BodyReader(.none)
   /// Bytes thrown away since the response.

@@ -30,6 +30,8 @@ struct HTTPWork: ~Copyable {
   var waiting: Set<Handle> = []
   /// Exchanges that wait in the queue of their pool, and their places there.
   var queued: [Handle: Handle] = [:]
+  /// Where exchanges are logged; nil nowhere.
+  var access: AccessDesk?
   /// Of the request that has come last.
   var notes = RequestNotes()
   /// Names requests.

@@ -8,6 +8,7 @@ struct RequestNotes: BitwiseCopyable {
   /// Whose request it is: the connection's peer, or whom trusted proxies vouch for; nil for a unix socket.
   var client: IPAddress?
   var name = RequestName.none
+  var access = AccessNotes()
 }
 
 /// What a request is called in the log and at the backend (`http.requestId`).
@@ -28,6 +29,7 @@ extension Worker {
     notes.client = client.pointee.address
     if client.pointee.isTrusted { notes.client = clientBehind(client, bytes) }
     if let field = client.pointee.http.requestID { notes.name = name(field.bytes, bytes, client) }
+    if http.access != nil { takeNotes(for: &notes.access, bytes, client) }
     http.notes = notes
   }
 

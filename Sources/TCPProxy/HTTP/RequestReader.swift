@@ -1,3 +1,4 @@
+import AccessLog
 import Base
 import HTTPCore
 import Reactor
@@ -110,6 +111,7 @@ extension Worker {
     let input = http.buffers.received(count)
     let bytes = UnsafeRawBufferPointer(input)
     http.parsed = .none
+    if http.access != nil, client.pointee.headBegan == .zero { client.pointee.headBegan = Clock.now }
     switch RequestHead.parse(
       bytes, limits: client.pointee.http.limits, progress: &client.pointee.progress, into: &http.requestFields)
     {
@@ -123,6 +125,7 @@ extension Worker {
       client.pointee.service.counters.malformed.add(1, ordering: .relaxed)
       group.incidents.add(
         .badRequest, client.pointee.service.listener, cause: "\(fault), from \(client.pointee.name)")
+      if http.access != nil { logMalformed(client, .badRequest, status: fault.status) }
       answer(handle, client, fault.status, closes: true)
     case .head(let head): beginExchange(handle, client, head, input)
     }
@@ -186,6 +189,11 @@ extension Worker {
     retryAfter: Int? = nil
   ) {
     client.pointee.drained = BodyReader(head.framing)
+    if http.notes.access.isLogged {
+      logRefused(
+        client, head, AccessEnding(answeredWith: status), status: status,
+        sent: client.pointee.http.errorPages.page(for: status).body.count)
+    }
     answer(
       handle, client, status, version: head.version, method: head.method,
       closes: !head.keepsAlive || isDraining || !head.framing.isEmpty, retryAfter: retryAfter)
@@ -218,6 +226,7 @@ extension Worker {
           UnsafeRawBufferPointer(rebasing: input[taken.used...]), of: &client.pointee.connection, isNews: isLast)
         exchange.pointee.hasSpentBody = true
         exchange.pointee.bytesToBackend &+= taken.body.count
+        exchange.pointee.bodyReceived &+= taken.body.count
         let delivery = sendBody(
           taken, input, &exchange.pointee.requestChunks, exchange.pointee.head.framing, isLast: isLast,
           isRequest: true, to: &server.pointee.connection)

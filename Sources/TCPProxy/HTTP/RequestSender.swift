@@ -11,6 +11,9 @@ extension Worker {
       let server = http.servers.pointer(to: exchange.pointee.server)
     else { return }
     exchange.pointee.phase = .answering
+    if exchange.pointee.notes.access.isLogged, !exchange.pointee.isReused {
+      exchange.pointee.notes.access.connected = Clock.now
+    }
     exchange.pointee.isSent = false
     exchange.pointee.requestChunks = ChunkedEncoder()
     guard parse(handle, exchange, client) else {
@@ -136,6 +139,7 @@ extension Worker {
     }
     exchange.pointee.keepsClient = false
     exchange.pointee.keepsServer = false
+    exchange.pointee.notes.access.ending = .badRequest
     fail(handle, exchange, fault.status)
   }
 

@@ -1,3 +1,4 @@
+import AccessLog
 import Balancing
 import Base
 import HTTPCore
@@ -86,6 +87,9 @@ extension Worker {
     let input = http.buffers.received(count)
     var position = 0
     var prefix = 0
+    if exchange.pointee.notes.access.isLogged, !exchange.pointee.hasAnswer {
+      exchange.pointee.notes.access.firstByte = Clock.now
+    }
     exchange.pointee.hasAnswer = true
     while exchange.pointee.status == 0 {
       let rest = UnsafeRawBufferPointer(rebasing: input[position...])
@@ -142,7 +146,7 @@ extension Worker {
     } else if let fault = taken.fault {
       group.incidents.add(
         .badResponse, exchange.pointee.destination.pool.name, cause: "\(fault), from \(server.pointee.backend.name)")
-      cutResponse(handle, exchange)
+      cutResponse(handle, exchange, .badResponse)
     } else if hasEnded {
       finish(handle, exchange)
     } else {
@@ -252,7 +256,7 @@ extension Worker {
     guard isClean, case .untilClose = exchange.pointee.responseBody.rest,
       let client = http.clients.pointer(to: exchange.pointee.client)
     else {
-      cutResponse(handle, exchange)
+      cutResponse(handle, exchange, .backendReset)
       return
     }
     exchange.pointee.responseBody.rest = .ended
@@ -294,6 +298,7 @@ extension Worker {
         group.onOutcome(backend, cause)
       }
       group.incidents.add(.badResponse, pool, cause: "\(cause), at \(name)")
+      exchange.pointee.notes.access.ending = .backendReset
       fail(handle, exchange, 502)
       return
     }
@@ -310,7 +315,9 @@ extension Worker {
   }
 
   /// A part of the response is out and the rest will not come: the client must see that.
-  mutating func cutResponse(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
-    endClient(exchange.pointee.client, reset: true)
+  mutating func cutResponse(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ ending: AccessEnding
+  ) {
+    endClient(exchange.pointee.client, reset: true, ending)
   }
 }

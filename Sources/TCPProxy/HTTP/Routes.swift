@@ -111,6 +111,7 @@ extension Worker {
     body: UnsafeRawBufferPointer, edits: FieldEdits? = nil
   ) {
     client.pointee.drained = BodyReader(head.framing)
+    if http.notes.access.isLogged { logRefused(client, head, .answered, status: status, sent: body.count) }
     var line = line
     line.withUTF8 { text in
       var response = LocalResponse(status: status)

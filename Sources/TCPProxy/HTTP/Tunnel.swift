@@ -77,6 +77,9 @@ extension Worker {
       group.admission.hold(bytes.count)
     }
     let bytesToBackend = exchange.pointee.bytesToBackend
+    if exchange.pointee.notes.access.isLogged {
+      log(exchange.pointee, client, .completed, status: 101, sent: 0)
+    }
     timers.cancel(client.pointee.timer)
     timers.cancel(server.pointee.timer)
     http.buffers.forget(&client.pointee.connection)

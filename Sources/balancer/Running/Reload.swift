@@ -37,7 +37,7 @@ extension Supervisor {
     let plan: Plan
     do {
       plan = try Plan(new, running: self)
-      try log.apply(new.log, former: configuration.log)
+      try apply(new.log)
     } catch {
       refuse("\(error)", logger)
       names.keep(only: configuration.hostNames)
@@ -61,6 +61,20 @@ extension Supervisor {
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
       logger.warning(
         "listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
+    }
+  }
+
+  /// Changes both logs, or none of them.
+  private mutating func apply(_ new: LogConfiguration) throws {
+    try log.apply(new, former: configuration.log)
+    guard new.access != configuration.log.access else { return }
+    do {
+      let former = try accessLog.apply(new.access)
+      accessLog.hand(to: workers)
+      former?.finish()
+    } catch {
+      try log.apply(configuration.log, former: new)
+      throw error
     }
   }
 

@@ -20,6 +20,7 @@ struct Supervisor: ~Copyable {
   /// Descriptors that this process may have open.
   let descriptorLimit: Int
   let log: Log
+  var accessLog: RunningAccessLog
   var pools: [String: RunningPool]
   var listeners: [String: RunningListener]
   /// The operator's answers to errors, by listener.
@@ -99,6 +100,7 @@ struct Supervisor: ~Copyable {
     entrances.adopt(opened)
 
     let log = try Log(configuration.log)
+    let accessLog = try RunningAccessLog(configuration.log.access, workers: workerCount, logger: log.logger("access"))
     let admission = Admission(
       maximum: configuration.connectionLimit(workers: workerCount, descriptors: descriptorLimit))
     let incidents = Incidents(onFirst: { mailbox.post(.incident) })
@@ -115,6 +117,7 @@ struct Supervisor: ~Copyable {
     self.configuration = configuration
     self.descriptorLimit = descriptorLimit
     self.log = log
+    self.accessLog = accessLog
     self.names = names
     self.resolver = resolver
     self.pools = pools
@@ -152,6 +155,7 @@ struct Supervisor: ~Copyable {
     for pool in configuration.pools { sayUnresolved(pool.name) }
     checker.configure(healthTargets)
     workers.keepSpares(spareOrders)
+    if configuration.log.access != nil { accessLog.hand(to: workers) }
     for entrance in opened { open(entrance, logger) }
     logger.notice("ready")
   }
@@ -230,6 +234,7 @@ struct Supervisor: ~Copyable {
       if drainEnd == nil { reload() }
     case SIGUSR1:
       log.reopen()
+      accessLog.reopen()
       log.logger("log").notice("log file reopened")
     default:
       if drainEnd == nil { drain(signal == SIGINT ? "SIGINT" : "SIGTERM") } else { interrupted() }
@@ -290,6 +295,7 @@ struct Supervisor: ~Copyable {
     workers.join()
     checkerThread.join()
     entrances.removeFiles()
+    accessLog.finish()
     log.finish()
     return exitStatus ?? 0
   }
