@@ -122,7 +122,7 @@ extension ConfigurationSummary {
   private static func check(_ health: HealthConfiguration) -> String {
     let detail: String? =
       switch health.type {
-      case .tcp: health.expect.map { "expecting \($0.quoted)" } ?? health.send.map { "sending \($0.quoted)" }
+      case .tcp, .tls: health.expect.map { "expecting \($0.quoted)" } ?? health.send.map { "sending \($0.quoted)" }
       case .mysql: health.user.map { "as \($0.quoted)" }
       case .script: health.script.map { $0.joined(separator: " ") }
       case .redis, .postgresql, .smtp: nil
