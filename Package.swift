@@ -32,7 +32,7 @@ let package = Package(
     // 3: what the program does.
     .target(
       name: "TCPProxy",
-      dependencies: ["Base", "Balancing", "Reactor", .product(name: "Logging", package: "swift-log")]),
+      dependencies: ["Base", "Balancing", "Reactor", "TLS", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "Health",
       dependencies: ["Base", "Balancing", "Reactor", .product(name: "Logging", package: "swift-log")]),

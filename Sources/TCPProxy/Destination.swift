@@ -21,6 +21,9 @@ public final class Destination: Sendable {
     public var queue: Duration = .seconds(10)
     /// The PROXY header that backends get; nil is none.
     public var sendProxy: ProxyHeaderWriter?
+    /// Which backends are spoken to by TLS; nil is none. The same object over all reloads of the pool, see there. The
+    /// PROXY header goes before the handshake, in the clear.
+    public var tls: TLSPeers?
     /// The pool ejects backends that fail: see `Outcomes`.
     public var watchesOutcomes = false
     public var options = ConnectOptions()
@@ -40,6 +43,7 @@ public final class Destination: Sendable {
   let waitNanoseconds: UInt64
   let queueNanoseconds: UInt64
   let sendProxy: ProxyHeaderWriter?
+  let tls: TLSPeers?
   let watchesOutcomes: Bool
   let options: ConnectOptions
   /// 0 is never.
@@ -55,6 +59,7 @@ public final class Destination: Sendable {
     waitNanoseconds = Optional(settings.wait).wholeNanoseconds
     queueNanoseconds = Optional(settings.queue).wholeNanoseconds
     sendProxy = settings.sendProxy
+    tls = settings.tls
     watchesOutcomes = settings.watchesOutcomes
     options = settings.options
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0

@@ -18,6 +18,11 @@ public final class Incidents: Sendable {
     case refused
     /// A client's PROXY header or ClientHello was malformed or did not come.
     case badGreeting
+    /// A client's TLS handshake failed, or did not come to its end in time; the subject is the listener.
+    case handshakeFailed
+    /// A session was reset because one side broke TLS, or sent a fatal alert, after its handshake; the subject is the
+    /// listener where it was the client, the pool where it was the backend.
+    case tlsBroken
     /// A client was closed because no route takes it.
     case noRoute
     /// A socket could not be set up.

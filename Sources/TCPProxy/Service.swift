@@ -1,6 +1,7 @@
 import Balancing
 import Base
 import Synchronization
+import TLS
 
 /// What is counted for a listener over all workers, for as long as the file has a listener of its name.
 public final class ListenerCounters: Sendable {
@@ -12,6 +13,8 @@ public final class ListenerCounters: Sendable {
   public let refused = Atomic<Int>(0)
   /// Clients whose PROXY header was missing or malformed since the start.
   public let malformed = Atomic<Int>(0)
+  /// Where the listener terminates TLS.
+  public let handshakes = HandshakeCounters()
   /// Set while a worker has stopped accepting because of a limit: whoever ends a session tells the workers.
   let paused = Atomic<Bool>(false)
 
@@ -37,8 +40,12 @@ public final class Service: Sendable {
     public var proxyHeader: ProxyHeader.Accepted?
     /// Whose PROXY header is believed; nil is everyone's.
     public var trustedProxies: PrefixSet?
-    /// Where the names go that clients ask for (SNI); nil when nobody looks.
+    /// Where the names go that clients ask for (SNI); nil when nobody looks. They are of no use beside `tls`.
     public var routes: SNIRoutes?
+    /// The listener terminates TLS: its clients begin with a handshake, behind the PROXY header if there is one. Nil
+    /// leaves their bytes as they are. New certificates come with a new context in a new service: sessions that run, and
+    /// handshakes that have begun, keep the one they have.
+    public var tls: TLSServerContext?
 
     public init() {}
   }
@@ -62,6 +69,7 @@ public final class Service: Sendable {
   let proxyHeader: ProxyHeader.Accepted?
   let trustedProxies: PrefixSet?
   let routes: SNIRoutes?
+  let tls: TLSServerContext?
 
   /// - Parameter clients: needed where the settings have `perClient`; it lives as long as the listener's name does.
   public init(
@@ -81,6 +89,7 @@ public final class Service: Sendable {
     proxyHeader = settings.proxyHeader
     trustedProxies = settings.trustedProxies
     routes = settings.routes
+    tls = settings.tls
   }
 
   /// Whether a client has to say something before it gets a backend.

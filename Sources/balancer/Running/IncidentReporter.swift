@@ -38,6 +38,10 @@ struct IncidentReporter {
       logger.warning("listener \(entry.subject): \(clients): \(entry.cause)")
     case .noRoute:
       logger.warning("listener \(entry.subject): \(clients): \(entry.cause), and it has no pool for the rest")
+    case .handshakeFailed:
+      logger.warning("listener \(entry.subject): \(clients), the TLS handshake failed: \(entry.cause)")
+    case .tlsBroken:
+      logger.warning("\(entry.subject): \(clients), TLS failed within the session: \(entry.cause)")
     case .exhausted: break
     case .atLimit:
       logger.warning("\(entry.subject) is \(entry.cause): further clients wait in the backlog")
