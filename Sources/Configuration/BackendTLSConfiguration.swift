@@ -71,7 +71,9 @@ public struct BackendTLSConfiguration: Equatable, Sendable {
   ).checking { tls, json, reading in
     guard tls.certificate == nil, case .object(let members) = json.kind else { return }
     for member in members where member.key == "key" || member.key == "keyPassphraseFile" {
-      reading.inside(member) { reading.fail(at: member.location, "belongs to a \"certificate\", which is missing here") }
+      reading.inside(member) {
+        reading.fail(at: member.location, "belongs to a \"certificate\", which is missing here")
+      }
     }
   }
 }
@@ -149,7 +151,8 @@ extension TLSConfiguration {
       ]
     }
     return named(
-      pairs + [("folder", certificates.folder), ("keyPassphraseFile", keyPassphraseFile)] + numbered("clientCA", clientCA)
+      pairs + [("folder", certificates.folder), ("keyPassphraseFile", keyPassphraseFile)]
+        + numbered("clientCA", clientCA)
         + numbered("ticketKeys", ticketKeys))
   }
 }

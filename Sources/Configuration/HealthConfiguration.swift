@@ -56,7 +56,8 @@ public struct HealthConfiguration: Equatable, Sendable {
         "What a backend is before its first check: up, down, or checking: not used until that check, which is sent at once and decides alone."
       ),
       Field(
-        "send", \.send, .optional(.someText(longest: 4096)), "tcp and tls: this text is sent once the connection stands."),
+        "send", \.send, .optional(.someText(longest: 4096)),
+        "tcp and tls: this text is sent once the connection stands."),
       Field(
         "expect", \.expect, .optional(.someText(longest: 1024)),
         "tcp and tls: the backend has to send this text, within its first 16 KiB."),

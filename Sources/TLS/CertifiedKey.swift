@@ -42,7 +42,7 @@ public final class CertifiedKey: @unchecked Sendable {
 }
 
 /// Where a certificate and its key are.
-public struct CertificateSource: Equatable, Sendable {
+public struct CertificateSource: Hashable, Sendable {
   /// PEM: the certificate first, those it is signed by behind it.
   public var certificate: String
   /// PEM; nil: in the same file as the certificate.

@@ -15,7 +15,7 @@ enum AddressPattern {
   static let sni = "^(\\*\\.)?(?!\(ipv4)$)(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*$"
 
   /// What a certificate is for: a host name or an address.
-  static let serverName = "^(\\(ipv4)|(\\(ipv6))|(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*)$"
+  static let serverName = "^(\(ipv4)|\(ipv6)|(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*)$"
 
   private static let unix = "unix:[^\\u0000]{1,107}"
   private static let port =

@@ -17,7 +17,9 @@ extension Shape where Value == String {
         guard let text = scalar.text else { throw .unexpected() }
         if IPAddress(text) != nil { return text }
         if let name = Array(text.utf8).withUnsafeBytes({ HostName.lowercased($0) }) { return name }
-        if text.hasPrefix("*.") { throw .described("is a pattern: write the one name that the certificate must be for") }
+        if text.hasPrefix("*.") {
+          throw .described("is a pattern: write the one name that the certificate must be for")
+        }
         if (try? Endpoint(parsing: text)) != nil { throw .described("has a port: write the name alone") }
         throw .unexpected()
       },

@@ -4,6 +4,7 @@ import Configuration
 import Logging
 import Reactor
 import TCPProxy
+import TLS
 
 extension Supervisor {
   /// Reads the file again and changes what differs. Everything that can fail is done first, so that a reload happens
@@ -16,12 +17,21 @@ extension Supervisor {
       return
     }
     let difference = ConfigurationDiff(from: configuration, to: new)
-    if difference.isEmpty {
+    let newTLS: TLSContexts
+    do {
+      try upkeep.prepare(for: new)
+      newTLS = try TLSContexts(new, former: tls, commons: upkeep.commons)
+    } catch {
+      refuse("\(error)", logger)
+      return
+    }
+    if difference.isEmpty, newTLS.isSame(as: tls) {
       logger.notice("\(file.path) holds no change")
       return
     }
+    let lines = difference.lines + newTLS.renewed(since: tls)
     let plan: Plan
-    do { plan = try Plan(new, running: self) } catch {
+    do { plan = try Plan(new, newTLS, running: self) } catch {
       refuse("\(error)", logger)
       return
     }
@@ -30,9 +40,8 @@ extension Supervisor {
       return
     }
     carryOut(plan, logger)
-    logger.notice(
-      "\(file.path) is in force: \(difference.lines.count == 1 ? "1 change" : "\(difference.lines.count) changes")")
-    for line in difference.lines { logger.notice("\(line)") }
+    logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
+    for line in lines { logger.notice("\(line)") }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
     }
@@ -40,6 +49,7 @@ extension Supervisor {
       logger.warning("\(warning)")
     }
     for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
       logger.warning(
         "listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
@@ -54,18 +64,20 @@ extension Supervisor {
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
   private struct Plan {
     let configuration: Configuration
+    let tls: TLSContexts
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
     let opened: [Entrances.Entrance]
 
-    init(_ configuration: Configuration, running: borrowing Supervisor) throws {
+    init(_ configuration: Configuration, _ tls: TLSContexts, running: borrowing Supervisor) throws {
       self.configuration = configuration
+      self.tls = tls
       for pool in configuration.pools {
-        pools[pool.name] = try RunningPool(pool, former: running.pools[pool.name])
+        pools[pool.name] = try RunningPool(pool, tls: tls, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, former: running.listeners[listener.name])
+          listener, pools: pools, tls: tls, former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }
@@ -74,6 +86,7 @@ extension Supervisor {
   private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
     let removed = removedBackends(plan)
     configuration = plan.configuration
+    tls = plan.tls
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
@@ -98,6 +111,7 @@ extension Supervisor {
     for (backend, fate) in removed {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
+    watchTLS()
     // Sessions that wait may have a backend now, and a higher limit may let clients in.
     judgeAnew()
     workers.resumeAccepting()

@@ -3,6 +3,7 @@ import Base
 import Configuration
 import Health
 import TCPProxy
+import TLS
 
 /// A pool at work, beside the part of the file that it came from.
 struct RunningPool {
@@ -14,13 +15,18 @@ struct RunningPool {
   var backends: [Backend]
   /// Which backend clients had, where `sticky` asks for it.
   private let stickiness: Stickiness?
+  /// How they are talked to by TLS.
+  private var peers: BackendPeers
+  /// The same for the workers; one object over all reloads. nil where no backend ever was.
+  private let sessionPeers: TLSPeers?
   /// Where each of them is checked.
   private let checkAddresses: [SocketAddress]
   /// What they are, by the same order.
   var verdicts: PoolVerdicts
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
-  init(_ configuration: PoolConfiguration, former: RunningPool?) throws(Resolver.Failure) {
+  /// - Throws: `Resolver.Failure`, or `TLSProblems`.
+  init(_ configuration: PoolConfiguration, tls: TLSContexts, former: RunningPool?) throws {
     var backends: [Backend] = []
     var checkAddresses: [SocketAddress] = []
     for backend in configuration.backends {
@@ -36,6 +42,8 @@ struct RunningPool {
     }
     self.configuration = configuration
     self.backends = backends
+    peers = try BackendPeers(backends, configuration, tls, former: former?.peers)
+    sessionPeers = former?.sessionPeers ?? (peers.isEmpty ? nil : TLSPeers(peers.forSessions(backends)))
     self.checkAddresses = checkAddresses
     let members = zip(backends, configuration.backends).map { backend, configuration in
       Member(
@@ -66,6 +74,7 @@ struct RunningPool {
     }
     var destinationSettings = Destination.Settings(configuration)
     if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.ttl) }
+    destinationSettings.tls = sessionPeers
     destination = Destination(pool: pool, settings: destinationSettings)
   }
 
@@ -74,10 +83,17 @@ struct RunningPool {
 
   mutating func commit() {
     guard let (scheduler, members, slowStart, initial) = prepared else { return }
+    sessionPeers?.set(peers.forSessions(backends))
     pool.apply(
       scheduler: scheduler, members: members, queue: configuration.queue, slowStart: slowStart,
       initialHealth: { _ in initial })
     prepared = nil
+  }
+
+  /// Files have changed, and contexts with them.
+  mutating func renew(_ tls: TLSContexts) throws(TLSProblems) {
+    peers = try BackendPeers(backends, configuration, tls, former: peers)
+    sessionPeers?.set(peers.forSessions(backends))
   }
 
   private static func initialHealth(_ configuration: PoolConfiguration) -> BackendHealth {
@@ -99,6 +115,7 @@ struct RunningPool {
       if configuration.health == nil, !isEjected { return nil }
       return HealthTarget(
         backend: backends[member], settings: settings, check: check, address: checkAddresses[member],
+        tls: configuration.health == nil ? nil : peers.forChecks(of: backends[member]),
         isWatched: areWatched || isEjected)
     }
   }
@@ -138,6 +155,7 @@ extension HealthCheck {
     self =
       switch health.type {
       case .tcp: .tcp(send: health.send ?? "", expect: health.expect ?? "")
+      case .tls: .tls(send: health.send ?? "", expect: health.expect ?? "")
       case .redis: .redis
       case .postgresql: .postgresql
       case .mysql: .mysql(user: health.user)
