@@ -55,8 +55,15 @@ let package = Package(
       name: "TelemetryTests",
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
-    .testTarget(name: "TLSTests", dependencies: ["TLS", "Base", "COpenSSL"]),
-    .testTarget(name: "TCPProxyTests", dependencies: ["TCPProxy", "Balancing", "Reactor", "Base"]),
+    // Certificates made for tests, and a count of OpenSSL's memory.
+    .target(name: "TLSFixtures", dependencies: ["TLS", "COpenSSL"], path: "Tests/TLSFixtures"),
+    .testTarget(name: "TLSTests", dependencies: ["TLS", "TLSFixtures", "Base", "COpenSSL"]),
+    .testTarget(
+      name: "TCPProxyTests",
+      dependencies: [
+        "TCPProxy", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", "COpenSSL",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .testTarget(
       name: "HealthTests",
       dependencies: [

@@ -101,7 +101,7 @@ extension Worker {
     }
   }
 
-  private mutating func startConnectTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+  mutating func startConnectTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     session.pointee.lastActive = now
@@ -119,6 +119,11 @@ extension Worker {
   mutating func established(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
   ) {
+    if session.pointee.serverTLS.isEmpty, let peers = session.pointee.destination?.tls,
+      secureBackend(handle, session, peers)
+    {
+      return
+    }
     // The timer of a connect is left to fire, and set again from there: most sessions end before it.
     let firstLook = min(session.pointee.idleNanoseconds, session.pointee.lifeNanoseconds(now))
     let connect = session.pointee.destination?.connectNanoseconds ?? 0
@@ -128,7 +133,8 @@ extension Worker {
       timers.cancel(session.pointee.timer)
       session.pointee.timer = .none
     }
-    session.pointee.phase = .relaying
+    let isPlain = session.pointee.clientTLS.isEmpty && session.pointee.serverTLS.isEmpty
+    session.pointee.phase = isPlain ? .relaying : .relayingSecurely
     session.pointee.tellAnswer(failed: false)
     session.pointee.endRetry()
     session.pointee.backend?.sessionsTotal.add(1, ordering: .relaxed)
@@ -138,7 +144,11 @@ extension Worker {
         Token(.client, handle), at: now.later(min(firstLook, Self.firstLookNanoseconds)))
     }
     if session.pointee.failures > 0 { tried[handle] = nil }
-    if session.pointee.destination?.sendProxy != nil, !sendProxyHeader(handle, session) { return }
+    if session.pointee.serverTLS.isEmpty, session.pointee.destination?.sendProxy != nil,
+      !sendProxyHeader(handle, session)
+    {
+      return
+    }
     session.pointee.greeting = nil
     let early = session.pointee.early
     if !early.isEmpty {
@@ -150,7 +160,7 @@ extension Worker {
 
   /// Tells the backend whose connection it gets, before anything else.
   /// - Returns: whether the session still is.
-  private mutating func sendProxyHeader(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
+  mutating func sendProxyHeader(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
     guard let writer = session.pointee.destination?.sendProxy else { return true }
     let source = session.pointee.clientAddress.map { SocketAddress.ip($0, port: session.pointee.clientPort) }
     let destination =
@@ -158,7 +168,9 @@ extension Worker {
     let output = UnsafeMutableRawBufferPointer(start: buffer, count: Int(Flow.largestReadSize))
     let count = writer.write(
       source: source ?? .unix(""), destination: destination ?? .unix(""),
-      authority: session.pointee.greeting?.serverName, to: output)
+      authority: session.pointee.greeting?.serverName,
+      tls: writer.version == .v2 ? session.pointee.side(.client).flatMap { ProxyHeaderTLS($0.pointee.engine) } : nil,
+      to: output)
     // The socket is new and empty, and the header fits the smallest segment: it is taken whole or not at all.
     if SocketIO.send(session.pointee.server.number, from: buffer, count: count, more: false) == .bytes(count) {
       return true
@@ -182,6 +194,7 @@ extension Worker {
   /// A connect that was under way has failed: the next backend, if the retries allow it.
   mutating func connectFailed(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ cause: String) {
     session.pointee.server.close()
+    dropBackend(session)
     if countFailure(handle, session, cause) { connect(handle) }
   }
 

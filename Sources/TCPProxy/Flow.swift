@@ -58,6 +58,24 @@ struct Spill: ~Copyable {
     self.count = UInt32(count)
   }
 
+  /// Keeps a copy behind what is held already.
+  /// - Returns: how many bytes of memory it takes more than before.
+  mutating func append(_ bytes: UnsafeRawPointer, count: Int) -> Int {
+    guard let former = storage else {
+      hold(bytes, count: count)
+      return count
+    }
+    let (before, kept) = (size, remaining)
+    let longer = UnsafeMutableRawPointer.allocate(byteCount: kept.count + count, alignment: 1)
+    longer.copyMemory(from: kept.baseAddress.unsafelyUnwrapped, byteCount: kept.count)
+    (longer + kept.count).copyMemory(from: bytes, byteCount: count)
+    self.count = UInt32(kept.count + count)
+    taken = 0
+    storage = longer
+    former.deallocate()
+    return size - before
+  }
+
   /// Forgets the first `sent` bytes of `remaining`, and frees the memory with the last.
   /// - Returns: how many bytes were freed.
   mutating func drop(_ sent: Int) -> Int {

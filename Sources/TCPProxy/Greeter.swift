@@ -6,8 +6,10 @@ final class Greeting {
   enum Stage {
     /// The PROXY header is to come.
     case proxyHeader
-    /// The ClientHello is to come.
+    /// The ClientHello is to come, and only looked at.
     case hello
+    /// The TLS handshake is to come, or under way.
+    case tls
   }
 
   var stage: Stage
@@ -20,12 +22,13 @@ final class Greeting {
 }
 
 /// Reads what stands before the session's own bytes: the PROXY header, which is taken out, and the ClientHello, which
-/// is only looked at. Nothing is buffered here: the bytes wait in the kernel until they are enough.
+/// is only looked at. Nothing is buffered here: the bytes wait in the kernel until they are enough. A handshake, where
+/// TLS is terminated, is in `TLSGreeter.swift`.
 extension Worker {
   mutating func startGreeting(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
     let service = session.pointee.service
     session.pointee.phase = .greeting
-    session.pointee.greeting = Greeting(service.proxyHeader != nil ? .proxyHeader : .hello)
+    session.pointee.greeting = Greeting(service.proxyHeader != nil ? .proxyHeader : service.firstStage)
     session.pointee.timer = timers.schedule(
       Token(.client, handle), at: now.later(service.handshakeNanoseconds))
   }
@@ -37,6 +40,9 @@ extension Worker {
       switch greeting.stage {
       case .proxyHeader: isOver = readProxyHeader(handle, session, greeting)
       case .hello: isOver = readHello(handle, session, greeting)
+      case .tls:
+        if let context = session.pointee.service.tls { greetTLS(handle, session, context) }
+        return
       }
       guard sessions.pointer(to: handle) != nil, isOver else { return }
       if session.pointee.phase != .greeting { return }
@@ -80,8 +86,8 @@ extension Worker {
         return false
       }
       session.pointee.ticket = ticket
-      if service.readsHello {
-        greeting.stage = .hello
+      if service.tls != nil || service.readsHello {
+        greeting.stage = service.firstStage
       } else {
         finishGreeting(handle, session, service.destination)
       }
@@ -122,7 +128,7 @@ extension Worker {
     }
   }
 
-  private mutating func finishGreeting(
+  mutating func finishGreeting(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ destination: Destination?
   ) {
     timers.cancel(session.pointee.timer)
@@ -152,6 +158,10 @@ extension Worker {
   }
 
   mutating func greetingTimer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    if session.pointee.greeting?.stage == .tls {
+      clientHandshakeFailed(handle, session, .timeout, "no TLS handshake within timeouts.handshake")
+      return
+    }
     let missing = session.pointee.greeting?.stage == .proxyHeader ? "PROXY header" : "ClientHello"
     group.incidents.add(
       .badGreeting, session.pointee.service.listener,

@@ -15,12 +15,10 @@ extension Worker {
   mutating func clientEvent(_ handle: Handle, _ readiness: Readiness) {
     guard let session = sessions.pointer(to: handle) else { return }
     guard session.pointee.phase == .relaying else {
-      session.pointee.early.formUnion(readiness)
-      // Nobody is left to serve.
-      if !readiness.isDisjoint(with: [.error, .hungUp]) {
-        end(handle, reset: true)
-      } else if session.pointee.phase == .greeting {
-        greet(handle, session)
+      if session.pointee.phase == .relayingSecurely {
+        secureEvent(handle, session, readiness, from: .client)
+      } else {
+        earlyEvent(handle, session, readiness)
       }
       return
     }
@@ -37,10 +35,33 @@ extension Worker {
     }
   }
 
+  /// An event of the client before there is a backend to relay to.
+  private mutating func earlyEvent(
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
+  ) {
+    session.pointee.early.formUnion(readiness)
+    if session.pointee.phase == .greeting, !session.pointee.clientTLS.isEmpty {
+      // Whoever breaks a handshake off has said why.
+      greet(handle, session)
+    } else if !readiness.isDisjoint(with: [.error, .hungUp]) {
+      // Nobody is left to serve.
+      end(handle, reset: true)
+    } else if session.pointee.phase == .greeting {
+      greet(handle, session)
+    } else if readiness.contains(.writable), session.pointee.toClient.spill.isHolding {
+      // The end of its handshake.
+      _ = flush(&session.pointee.toClient, to: session.pointee.client.number)
+    }
+  }
+
   mutating func serverEvent(_ handle: Handle, _ readiness: Readiness) {
     guard let session = sessions.pointer(to: handle) else { return }
     guard session.pointee.phase == .relaying else {
-      connectEvent(handle, session, readiness)
+      switch session.pointee.phase {
+      case .relayingSecurely: secureEvent(handle, session, readiness, from: .server)
+      case .securing: securingEvent(handle, session, readiness)
+      default: connectEvent(handle, session, readiness)
+      }
       return
     }
     session.pointee.toClient.notice(readiness)
@@ -60,7 +81,9 @@ extension Worker {
     unfinished.removeAll(keepingCapacity: true)
     for token in tokens {
       guard let session = sessions.pointer(to: token.handle) else { continue }
-      if token.subject == .client {
+      if session.pointee.phase == .relayingSecurely {
+        _ = carry(token.handle, session, from: token.subject)
+      } else if token.subject == .client {
         _ = pumpToServer(token.handle, session)
       } else {
         _ = pumpToClient(token.handle, session)
@@ -195,11 +218,14 @@ extension Worker {
   }
 
   /// The backend has broken the connection. Before any answer that speaks against it; later it may have its reasons.
-  private func backendFailed(_ session: UnsafeMutablePointer<TCPSession>) {
+  func backendFailed(
+    _ session: UnsafeMutablePointer<TCPSession>,
+    _ cause: @autoclosure () -> String = "connection reset before any answer"
+  ) {
     guard let destination = session.pointee.destination, destination.watchesOutcomes,
       let backend = session.pointee.backend, session.pointee.toClient.bytes == 0, !session.pointee.holdsBytes
     else { return }
-    if backend.outcomes.fail() { group.onOutcome(backend, "connection reset before any answer") }
+    if backend.outcomes.fail() { group.onOutcome(backend, cause()) }
   }
 
   /// A side no longer takes bytes. What it sent before that still belongs to the other side, so it is read to its end
@@ -241,7 +267,7 @@ extension Worker {
 extension Flow {
   /// Takes in what the poller says of the source.
   @inline(__always)
-  fileprivate mutating func notice(_ readiness: Readiness) {
+  mutating func notice(_ readiness: Readiness) {
     if readiness.contains(.peerFinished) { sourceFinished = true }
     if !readiness.isDisjoint(with: [.error, .urgent]) { thorough = true }
   }
@@ -249,5 +275,5 @@ extension Flow {
 
 extension Readiness {
   /// Worth a read.
-  fileprivate static var reading: Readiness { [.readable, .peerFinished, .hungUp, .error] }
+  static var reading: Readiness { [.readable, .peerFinished, .hungUp, .error] }
 }

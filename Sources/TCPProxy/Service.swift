@@ -93,11 +93,16 @@ public final class Service: Sendable {
   }
 
   /// Whether a client has to say something before it gets a backend.
-  var hasGreeting: Bool { proxyHeader != nil || readsHello }
+  var hasGreeting: Bool { proxyHeader != nil || tls != nil || readsHello }
 
-  /// Whether somebody wants to know the name that a client asks for: the routes, or the scheduler of the pool.
+  /// What comes first, but for the PROXY header.
+  var firstStage: Greeting.Stage { tls != nil ? .tls : .hello }
+
+  /// Whether somebody wants to know the name that a client asks for, and nobody decrypts it: the routes, or the
+  /// scheduler of the pool.
   var readsHello: Bool {
-    routes != nil || destination?.pool.schedulerNeeds.contains(.serverName) == true
+    if tls != nil { return false }
+    return routes != nil || destination?.pool.schedulerNeeds.contains(.serverName) == true
   }
 }
 

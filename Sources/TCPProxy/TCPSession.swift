@@ -11,8 +11,12 @@ struct TCPSession: ~Copyable {
     case waiting
     /// A connect to `backend` is under way.
     case connecting
+    /// It is connected, and the TLS handshake with it is under way.
+    case securing
     /// Bytes may flow both ways.
     case relaying
+    /// Bytes may flow both ways, and TLS is spoken on one side or on both.
+    case relayingSecurely
   }
 
   let service: Service
@@ -52,6 +56,10 @@ struct TCPSession: ~Copyable {
   /// What it counts by for its client's limits.
   var ticket: ClientTable.Ticket?
   var greeting: Greeting?
+  /// What speaks TLS with the client, where that is terminated.
+  var clientTLS = Box<TLSSide>()
+  /// What speaks TLS with the backend.
+  var serverTLS = Box<TLSSide>()
 
   init(service: Service, client: consuming Descriptor, address: IPAddress?, port: UInt16, now: Instant) {
     self.service = service
@@ -76,6 +84,23 @@ struct TCPSession: ~Copyable {
     let now = Clock.now
     if let backend { destination?.pool.answered(backend, after: now - connectStart, failed: failed, now: now) }
     connectStart = .zero
+  }
+
+  /// What speaks TLS on one side; nil where that is in the clear.
+  @inline(__always)
+  func side(_ subject: Token.Subject) -> UnsafeMutablePointer<TLSSide>? {
+    subject == .client ? clientTLS.pointer : serverTLS.pointer
+  }
+
+  /// Whether bytes from that side wait for the other to take them.
+  func isHolding(from source: Token.Subject) -> Bool {
+    source == .client ? toServer.spill.isHolding : toClient.spill.isHolding
+  }
+
+  /// Bytes of memory that it holds beside itself.
+  var memory: Int {
+    toServer.spill.size + toClient.spill.size + (side(.client)?.pointee.memory ?? 0)
+      + (side(.server)?.pointee.memory ?? 0)
   }
 
   /// Silence after which it ends: the shorter of the client's and the backend's; `UInt64.max` is never.

@@ -16,10 +16,14 @@ struct Worker: ~Copyable {
   var entrances = Slab<Entrance>(chunkSize: 8)
   /// All reads go through this one buffer: a session at rest owns none.
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: Int(Flow.largestReadSize), alignment: 4096)
+  /// Where TLS is done.
+  let tls = TLSBuffers()
   /// The clock as of the last wake-up.
   var now: Instant
   /// Flows that had more to move than one turn allows: they go on in the next.
   var unfinished: [Token] = []
+  /// Handshakes that wait for their turn.
+  var turns = HandshakeTurns()
   /// The backends that each session has tried in vain: only sessions in trouble are in here.
   var tried: [Handle: [Backend]] = [:]
   /// Sessions without a backend.
@@ -57,9 +61,10 @@ struct Worker: ~Copyable {
 
   mutating func run() {
     while !isStopped {
-      let timeout = unfinished.isEmpty ? Poller.timeout(until: timers.nextDeadline, now: now) : 0
+      let timeout = unfinished.isEmpty && turns.isEmpty ? Poller.timeout(until: timers.nextDeadline, now: now) : 0
       let count = poller.wait(timeout: timeout)
       now = Clock.recent
+      turns.renew()
       for index in 0..<count {
         let (word, readiness) = poller.event(at: index)
         let token = Token(rawValue: word)
@@ -71,6 +76,7 @@ struct Worker: ~Copyable {
         }
       }
       if !unfinished.isEmpty { continueUnfinished() }
+      if !turns.isEmpty { continueHandshakes() }
       while let token = timers.popExpired(now: now) {
         if token.subject == .worker { resumeAccepting() } else { sessionTimer(token.handle) }
       }
@@ -159,6 +165,7 @@ struct Worker: ~Copyable {
   mutating func end(_ handle: Handle, reset: Bool) {
     guard var session = sessions.remove(handle) else { return }
     session.endRetry()
+    if !reset, !session.broken, !session.clientTLS.isEmpty || !session.serverTLS.isEmpty { sayFarewell(&session) }
     if reset || session.holdsBytes {
       SocketIO.resetOnClose(session.client.number)
       if session.server.isOpen { SocketIO.resetOnClose(session.server.number) }
@@ -181,11 +188,11 @@ struct Worker: ~Copyable {
     }
     let service = session.service
     if let ticket = session.ticket { service.clients?.release(ticket) }
-    let spilled = session.toServer.spill.size + session.toClient.spill.size
+    let held = session.memory
     // The descriptors are closed here, before a place is given to somebody who needs two.
     _ = consume session
     group.ended(on: index)
-    if spilled > 0 { group.freeMemory(spilled) }
+    if held > 0 { group.freeMemory(held) }
     group.leave(service)
     if isDraining, sessions.count == 0 { group.onDrained() }
   }
@@ -197,7 +204,8 @@ struct Worker: ~Copyable {
     case .greeting: greetingTimer(handle, session)
     case .waiting: waitingTimer(handle, session)
     case .connecting: connectFailed(handle, session, "no answer within timeouts.connect")
-    case .relaying: relayTimer(handle, session)
+    case .securing: connectFailed(handle, session, "no TLS handshake within timeouts.connect")
+    case .relaying, .relayingSecurely: relayTimer(handle, session)
     }
   }
 

@@ -1,5 +1,6 @@
 import Base
 import COpenSSL
+import TLSFixtures
 import Testing
 
 @testable import TLS

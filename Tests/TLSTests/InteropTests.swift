@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import TLSFixtures
 import Testing
 
 @testable import TLS

@@ -4,10 +4,15 @@ import Base
 extension ProxyHeader {
   /// The types of TLV that are looked into (section 2.2 and its table).
   enum TLV {
+    static let alpn: UInt8 = 0x01
     static let authority: UInt8 = 0x02
     static let checksum: UInt8 = 0x03
     static let uniqueID: UInt8 = 0x05
     static let tls: UInt8 = 0x20
+    // Within `tls`.
+    static let tlsVersion: UInt8 = 0x21
+    static let tlsCommonName: UInt8 = 0x22
+    static let tlsCipher: UInt8 = 0x23
   }
 
   static let longestUniqueID = 128

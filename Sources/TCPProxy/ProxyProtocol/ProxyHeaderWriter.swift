@@ -6,10 +6,9 @@ public struct ProxyHeaderWriter: Equatable, Sendable {
   /// Whether a header of version 2 carries a CRC32C of itself.
   public let hasChecksum: Bool
 
-  /// The longest header that is written; it fits the smallest segment that TCP guarantees (536 bytes), so that one
-  /// write sends it whole.
-  public static let longest =
-    ProxyHeader.shortestV2 + 2 * ProxyHeader.unixPathField + 3 + longestAuthority + 3 + 4
+  /// The longest header that is written: the smallest segment that TCP guarantees, so that one write sends it whole, and
+  /// what every receiver takes. What is known of TLS is left out where it would not fit.
+  public static let longest = 536
   /// A host name has at most 253 bytes.
   public static let longestAuthority = 255
 
@@ -24,17 +23,18 @@ public struct ProxyHeaderWriter: Equatable, Sendable {
   ///   - source: who connected.
   ///   - destination: what they connected to.
   ///   - authority: the name that the client asked for (SNI). Version 1 has no room for it.
+  ///   - tls: what is known of the client's TLS, where it ends here. Version 1 has no room for it.
   ///   - buffer: at least `longest` bytes.
   /// - Returns: how many bytes were written.
   public func write(
-    source: SocketAddress, destination: SocketAddress, authority: String? = nil,
+    source: SocketAddress, destination: SocketAddress, authority: String? = nil, tls: ProxyHeaderTLS? = nil,
     to buffer: UnsafeMutableRawBufferPointer
   ) -> Int {
     precondition(buffer.count >= Self.longest)
     var output = Output(buffer)
     switch version {
     case .v1: Self.writeV1(source, destination, to: &output)
-    case .v2: writeV2(command: 1, (source, destination), authority: authority, to: &output)
+    case .v2: writeV2(command: 1, (source, destination), authority: authority, tls: tls, to: &output)
     }
     return output.count
   }
@@ -51,7 +51,7 @@ public struct ProxyHeaderWriter: Equatable, Sendable {
     var output = Output(buffer)
     switch version {
     case .v1: Self.writeV1(own, peer, to: &output)
-    case .v2: writeV2(command: 0, nil, authority: nil, to: &output)
+    case .v2: writeV2(command: 0, nil, authority: nil, tls: nil, to: &output)
     }
     return output.count
   }
@@ -76,7 +76,7 @@ public struct ProxyHeaderWriter: Equatable, Sendable {
 
   private func writeV2(
     command: UInt8, _ ends: (source: SocketAddress, destination: SocketAddress)?, authority: String?,
-    to output: inout Output
+    tls: ProxyHeaderTLS?, to output: inout Output
   ) {
     for index in 0..<ProxyHeader.signatureV2.count { output.put(ProxyHeader.signatureV2[index]) }
     output.put(0x20 | command)
@@ -111,6 +111,8 @@ public struct ProxyHeaderWriter: Equatable, Sendable {
       output.put(UInt16(authority.utf8.count))
       output.put(text: authority)
     }
+    let room = Self.longest - output.count - (hasChecksum ? 7 : 0)
+    if let tls { Self.put(tls, room: room, to: &output) }
     var checksumOffset: Int?
     if hasChecksum {
       output.put(ProxyHeader.TLV.checksum)
@@ -123,6 +125,34 @@ public struct ProxyHeaderWriter: Equatable, Sendable {
     if let checksumOffset {
       output.set(ProxyHeader.computeChecksum(of: output.written, at: checksumOffset), at: checksumOffset)
     }
+  }
+}
+
+extension ProxyHeaderWriter {
+  /// The TLVs of TLS (section 2.2.1 and 2.2.6), each if it fits.
+  private static func put(_ tls: ProxyHeaderTLS, room: Int, to output: inout Output) {
+    let end = output.count + room
+    func fits(_ count: Int) -> Bool { output.count + 3 + count <= end }
+    func put(_ type: UInt8, _ text: String) {
+      output.put(type)
+      output.put(UInt16(text.utf8.count))
+      output.put(text: text)
+    }
+    if let alpn = tls.alpn, fits(alpn.utf8.count) { put(ProxyHeader.TLV.alpn, alpn) }
+    // Flags and the result of the verification.
+    guard fits(5) else { return }
+    output.put(ProxyHeader.TLV.tls)
+    let lengthOffset = output.count
+    output.put(UInt16(0))
+    output.put(tls.flags)
+    output.put(UInt32(tls.isVerified ? 0 : 1))
+    for (type, text) in [
+      (ProxyHeader.TLV.tlsVersion, tls.version), (ProxyHeader.TLV.tlsCipher, tls.cipher),
+      (ProxyHeader.TLV.tlsCommonName, tls.commonName ?? ""),
+    ] where !text.isEmpty && fits(text.utf8.count) {
+      put(type, text)
+    }
+    output.set(UInt16(output.count - lengthOffset - 2), at: lengthOffset)
   }
 }
 

@@ -2,12 +2,12 @@ import COpenSSL
 import Foundation
 
 /// The bytes that OpenSSL has allocated and not freed.
-enum OpenSSLMemory {
+public enum OpenSSLMemory {
   /// What this thread has allocated, less what it has freed.
-  static var ofThisThread: Int { counter.pointee }
+  public static var ofThisThread: Int { counter.pointee }
 
   /// Must come before anything else that allocates with OpenSSL.
-  static let isCounted: Bool = {
+  public static let isCounted: Bool = {
     pthread_key_create(&key, nil)
     return CRYPTO_set_mem_functions(
       { size, _, _ in allocate(size) },

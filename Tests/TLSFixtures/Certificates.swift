@@ -1,12 +1,10 @@
 import COpenSSL
 
-@testable import TLS
-
 /// A key made for the tests.
-final class TestKey: @unchecked Sendable {
-  let pointer: OpaquePointer
+public final class TestKey: @unchecked Sendable {
+  public let pointer: OpaquePointer
 
-  init(_ type: String, bits: Int32 = 0, group: String? = nil) {
+  public init(_ type: String, bits: Int32 = 0, group: String? = nil) {
     precondition(OpenSSLMemory.isCounted)
     let context = EVP_PKEY_CTX_new_from_name(nil, type, nil)!
     defer { EVP_PKEY_CTX_free(context) }
@@ -20,14 +18,14 @@ final class TestKey: @unchecked Sendable {
 
   deinit { EVP_PKEY_free(pointer) }
 
-  static func ec() -> TestKey { TestKey("EC", group: "P-256") }
+  public static func ec() -> TestKey { TestKey("EC", group: "P-256") }
 
   // Made once: they take long.
-  static let rsa = TestKey("RSA", bits: 2048)
-  static let otherRSA = TestKey("RSA", bits: 2048)
-  static let shortRSA = TestKey("RSA", bits: 1024)
+  public static let rsa = TestKey("RSA", bits: 2048)
+  public static let otherRSA = TestKey("RSA", bits: 2048)
+  public static let shortRSA = TestKey("RSA", bits: 1024)
 
-  func pem(passphrase: String? = nil) -> String {
+  public func pem(passphrase: String? = nil) -> String {
     writing { bio in
       if let passphrase {
         PEM_write_bio_PrivateKey(
@@ -40,14 +38,14 @@ final class TestKey: @unchecked Sendable {
 }
 
 /// A certificate made for the tests, and its key.
-final class TestCertificate: @unchecked Sendable {
-  let pointer: OpaquePointer
-  let key: TestKey
+public final class TestCertificate: @unchecked Sendable {
+  public let pointer: OpaquePointer
+  public let key: TestKey
   /// Those that it is signed by, but for the root.
-  let chain: [TestCertificate]
-  let subject: String
+  public let chain: [TestCertificate]
+  public let subject: String
 
-  enum Name {
+  public enum Name {
     case dns(String)
     case rawDNS([UInt8])
     case ip([UInt8])
@@ -58,7 +56,7 @@ final class TestCertificate: @unchecked Sendable {
   /// - Parameters:
   ///   - signer: nil: signed by itself.
   ///   - from, to: in hours from now.
-  init(
+  public init(
     _ subject: String, names: [Name] = [], key: TestKey = .ec(), signer: TestCertificate? = nil,
     isAuthority: Bool = false,
     from: Int = -24, to: Int = 24 * 30, extendedKeyUsage: String? = nil, digest: OpaquePointer? = EVP_sha256()
@@ -118,11 +116,11 @@ final class TestCertificate: @unchecked Sendable {
   deinit { X509_free(pointer) }
 
   /// An authority that signs itself.
-  static func authority(_ subject: String, key: TestKey = .ec()) -> TestCertificate {
+  public static func authority(_ subject: String, key: TestKey = .ec()) -> TestCertificate {
     TestCertificate(subject, key: key, isAuthority: true)
   }
 
-  func issue(
+  public func issue(
     _ subject: String, _ names: String..., key: TestKey = .ec(), isAuthority: Bool = false, from: Int = -24,
     to: Int = 24 * 30, extendedKeyUsage: String? = nil
   ) -> TestCertificate {
@@ -131,17 +129,15 @@ final class TestCertificate: @unchecked Sendable {
       extendedKeyUsage: extendedKeyUsage)
   }
 
-  func issue(_ subject: String, _ names: [Name]) -> TestCertificate {
+  public func issue(_ subject: String, _ names: [Name]) -> TestCertificate {
     TestCertificate(subject, names: names, signer: self)
   }
 
   /// With its chain.
-  var pem: String { writing { PEM_write_bio_X509($0, pointer) } + chain.map(\.pemAlone).joined() }
-  var pemAlone: String { writing { PEM_write_bio_X509($0, pointer) } }
+  public var pem: String { writing { PEM_write_bio_X509($0, pointer) } + chain.map(\.pemAlone).joined() }
+  public var pemAlone: String { writing { PEM_write_bio_X509($0, pointer) } }
 
-  var facts: CertificateFacts { CertificateFacts(pointer) }
-
-  var der: [UInt8] {
+  public var der: [UInt8] {
     var bytes: UnsafeMutablePointer<UInt8>?
     let count = i2d_X509(pointer, &bytes)
     defer { openssl_free(bytes) }

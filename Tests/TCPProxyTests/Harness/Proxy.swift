@@ -1,0 +1,138 @@
+import Balancing
+import Base
+import Foundation
+import Logging
+import Reactor
+import TLS
+import TLSFixtures
+
+@testable import TCPProxy
+
+/// A group of workers with one listener and one pool.
+final class Proxy {
+  let group: WorkerGroup
+  let admission = Admission(maximum: 100_000)
+  let incidents = Incidents(onFirst: {})
+  let counters = ListenerCounters()
+  let pool: Pool
+  let backends: [Backend]
+  let service: Service
+  let port: UInt16
+  private static let key = 1
+
+  /// - Parameters:
+  ///   - backends: the ports where they listen, and how TLS is spoken to each; nil is in the clear.
+  ///   - isStarted: false for a test that runs the worker itself.
+  init(
+    _ servers: [(port: UInt16, peer: TLSPeer?)], tls: TLSServerContext? = nil, workers: Int = 1,
+    scheduler: SchedulerKind = .roundRobin, isStarted: Bool = true,
+    _ change: (inout Service.Settings, inout Destination.Settings) -> Void = { _, _ in }
+  ) throws {
+    backends = servers.enumerated().map { index, server in
+      Backend(
+        pool: "app", name: "b\(index + 1)", address: .ip(IPAddress(ipv4: 0x7F00_0001), port: server.port))
+    }
+    pool = Pool(
+      name: "app", scheduler: scheduler, members: backends.map { Member(backend: $0) }, initialHealth: { _ in .up })
+    var serviceSettings = Service.Settings()
+    serviceSettings.tls = tls
+    var destinationSettings = Destination.Settings()
+    if servers.contains(where: { $0.peer != nil }) {
+      destinationSettings.tls = TLSPeers(zip(backends, servers).map { ($0, $1.peer) })
+    }
+    change(&serviceSettings, &destinationSettings)
+    service = Service(
+      listener: "web", counters: counters, destination: Destination(pool: pool, settings: destinationSettings),
+      settings: serviceSettings)
+    group = try WorkerGroup(
+      count: workers, admission: admission, incidents: incidents, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      onDrained: {})
+    let sockets = try Reactor.ListeningSocket.open(
+      .ip(IPAddress(ipv4: 0x7F00_0001), port: 0), count: 1, backlog: 4096)
+    guard case .ip(_, let port)? = SocketIO.localAddress(of: sockets[0].number) else { throw Failure("no port") }
+    self.port = port
+    group.open(Self.key, sockets: sockets, service: service)
+    if isStarted { try group.start() }
+  }
+
+  deinit {
+    group.stop()
+    group.join()
+  }
+
+  /// A client in the clear.
+  func connect(receiveBuffer: Int32? = nil) throws -> Peer {
+    try Peer(connectingTo: port, receiveBuffer: receiveBuffer)
+  }
+
+  /// A client whose handshake is done.
+  func connect(_ tls: TLSPeer, receiveBuffer: Int32? = nil) throws -> Peer {
+    let peer = try connect(receiveBuffer: receiveBuffer)
+    peer.start(try tls.makeEngine())
+    try peer.handshake()
+    return peer
+  }
+
+  var sessions: Int { counters.sessions.load(ordering: .acquiring) }
+  var handshakes: Int { counters.handshakes.done.load(ordering: .relaxed) }
+
+  /// All sessions are over, and nothing is left of them: no count, no byte of memory, no place, no socket.
+  func waitUntilAtRest() throws {
+    try waitUntil("all sessions have ended") { sessions == 0 }
+    try waitUntil("no memory is held: \(admission.memoryInUse)") { admission.memoryInUse == 0 }
+    try waitUntil("no backend counts a session") { backends.allSatisfy { $0.sessions.load(ordering: .relaxed) == 0 } }
+    try waitUntil("no worker counts a session") { group.sessions.allSatisfy { $0 == 0 } }
+    try waitUntil("only the listener has a socket on port \(port)") { socketsOnPort == 1 }
+  }
+
+  /// The process's sockets whose own port is the listener's.
+  var socketsOnPort: Int {
+    var count = 0
+    for descriptor in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+      guard let number = Int32(descriptor), case .ip(_, let port)? = SocketIO.localAddress(of: number) else { continue }
+      if port == self.port { count += 1 }
+    }
+    return count
+  }
+
+  func incidents(_ kind: Incidents.Kind) -> [Incidents.Entry] { incidents.take().filter { $0.kind == kind } }
+}
+
+/// An authority, what it has signed, and contexts for all ends.
+struct TestTLS {
+  private static let authority = TestCertificate.authority("Test Root")
+  private static let certificate = authority.issue("app.example", "app.example")
+  private static let rsa = authority.issue("app.example", "app.example", key: .rsa)
+  private static let clientCertificate = authority.issue("Alice", "alice.example")
+
+  let files = MemoryFiles()
+  var server = TLSServerSettings(name: "web")
+  var client = TLSClientSettings()
+  private static let now = WallTime(nanosecondsSinceEpoch: Clock.wallNanoseconds)
+
+  init() {
+    files["ca.pem"] = Self.authority.pem
+    files["unknown.pem"] = TestCertificate.authority("Unknown Root").pem
+    server.certificates = [files.add("app", Self.certificate)]
+    client.authorities = ["ca.pem"]
+  }
+
+  /// Handshakes that cost.
+  mutating func useRSA() { server.certificates = [files.add("rsa", Self.rsa)] }
+
+  /// Clients show a certificate, and servers ask for it.
+  mutating func authenticateClients() {
+    server.clientAuthentication = .require
+    server.clientAuthorities = ["ca.pem"]
+    client.certificate = files.add("alice", Self.clientCertificate)
+  }
+
+  func makeServer() throws -> TLSServerContext {
+    try TLSServerContext(server, files: files.files, ticketKeys: TicketKeys(), now: Self.now)
+  }
+
+  func makePeer(_ host: String = "app.example") throws -> TLSPeer {
+    try TLSClientContext(client, files: files.files, systemTrust: SystemTrust(), now: Self.now).peer(
+      host: TLSServerName(host))
+  }
+}

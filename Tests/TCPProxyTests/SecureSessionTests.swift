@@ -1,0 +1,60 @@
+import Base
+import Foundation
+import TLS
+import Testing
+
+@testable import TCPProxy
+
+/// Where TLS is spoken in a session.
+enum Sides: String, CaseIterable, Sendable {
+  case client, server, both
+
+  var client: Bool { self != .server }
+  var server: Bool { self != .client }
+}
+
+/// A proxy before an echo, with TLS on some sides, and clients for it.
+struct SecureSetting {
+  let proxy: Proxy
+  let server: TestServer
+  private let peer: TLSPeer?
+
+  init(
+    _ sides: Sides, _ tls: TestTLS = TestTLS(), workers: Int = 1,
+    _ change: (inout Service.Settings, inout Destination.Settings) -> Void = { _, _ in },
+    service: @escaping @Sendable (Peer) throws -> Void = TestServer.echo
+  ) throws {
+    server = try TestServer(sides.server ? tls.makeServer() : nil, service)
+    proxy = try Proxy(
+      [(server.port, sides.server ? tls.makePeer() : nil)], tls: sides.client ? tls.makeServer() : nil,
+      workers: workers, change)
+    peer = sides.client ? try tls.makePeer() : nil
+  }
+
+  func connect(receiveBuffer: Int32? = nil) throws -> Peer {
+    if let peer { return try proxy.connect(peer, receiveBuffer: receiveBuffer) }
+    return try proxy.connect(receiveBuffer: receiveBuffer)
+  }
+}
+
+@Suite struct SecureSessionTests {
+  @Test(arguments: Sides.allCases, TLSVersion.allCases)
+  func wordsAreEchoed(sides: Sides, version: TLSVersion) throws {
+    var tls = TestTLS()
+    tls.client.versions = version...version
+    let setting = try SecureSetting(sides, tls)
+    let client = try setting.connect()
+    for word in ["hello", "again", String(repeating: "long ", count: 20_000)] {
+      try client.send(word)
+      #expect(try client.receiveText(word.utf8.count) == word)
+    }
+    try client.finish()
+    #expect(try client.end() == .finished)
+    try setting.proxy.waitUntilAtRest()
+    #expect(setting.proxy.handshakes == (sides.client ? 1 : 0))
+    #expect(setting.proxy.backends[0].bytesToBackend.load(ordering: .relaxed) == 100_010)
+    #expect(setting.proxy.backends[0].bytesToClient.load(ordering: .relaxed) == 100_010)
+    #expect(setting.server.errors == [])
+    #expect(setting.proxy.incidents.take() == [])
+  }
+}
