@@ -21,8 +21,8 @@ struct SecureSetting {
 
   init(
     _ sides: Sides, _ tls: TestTLS = TestTLS(), workers: Int = 1,
-    _ change: (inout Service.Settings, inout Destination.Settings) -> Void = { _, _ in },
-    service: @escaping @Sendable (Peer) throws -> Void = TestServer.echo
+    service: @escaping @Sendable (Peer) throws -> Void = TestServer.echo,
+    change: (inout Service.Settings, inout Destination.Settings) -> Void = { _, _ in }
   ) throws {
     server = try TestServer(sides.server ? tls.makeServer() : nil, service)
     proxy = try Proxy(

@@ -110,6 +110,9 @@ final class Peer: @unchecked Sendable {
     lock.withLock { engine.use { tls, wire in tls.handshake(&wire) } }
   }
 
+  /// Takes bytes for those that come next.
+  func take(_ bytes: [UInt8]) { engine.unread += bytes }
+
   /// - Parameter portion: bytes that are sent at a time.
   func handshake(portion: Int = .max) throws {
     while true {
@@ -194,6 +197,15 @@ final class Peer: @unchecked Sendable {
   }
 
   struct Reset: Error {}
+
+  /// Reads to the end, whatever it is.
+  func drain() throws -> [UInt8] {
+    var all: [UInt8] = []
+    do {
+      while case let bytes = try receiveRaw(), !bytes.isEmpty { all += bytes }
+    } catch is Reset {}
+    return all
+  }
 
   /// Some bytes, or the end.
   func receiveSome() throws -> (bytes: [UInt8], end: End?) {

@@ -131,8 +131,10 @@ struct TestTLS {
     try TLSServerContext(server, files: files.files, ticketKeys: TicketKeys(), now: Self.now)
   }
 
-  func makePeer(_ host: String = "app.example") throws -> TLSPeer {
-    try TLSClientContext(client, files: files.files, systemTrust: SystemTrust(), now: Self.now).peer(
+  func makePeer(_ host: String = "app.example", verify: Bool = true) throws -> TLSPeer {
+    var client = client
+    client.verify = verify
+    return try TLSClientContext(client, files: files.files, systemTrust: SystemTrust(), now: Self.now).peer(
       host: TLSServerName(host))
   }
 }
