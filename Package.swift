@@ -67,7 +67,7 @@ let package = Package(
     .testTarget(
       name: "HealthTests",
       dependencies: [
-        "Health", "TLS", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
+        "Health", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],

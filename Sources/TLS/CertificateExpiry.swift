@@ -21,8 +21,9 @@ public struct CertificateExpiry: Sendable {
     public func daysToExpiry(now: WallTime) -> Int { facts.daysLeft(now: now) }
   }
 
-  /// In days, the last first: who has expired is not told of the days before.
-  private static let thresholds = [0, 1, 7, 30]
+  /// In days, the last first: who has one left is not told of the seven before.
+  private static let thresholds = [1, 7, 30]
+  private static let expired = 0
 
   /// By the certificate, the smallest threshold that was told.
   private var told: [String: Int] = [:]
@@ -51,7 +52,7 @@ public struct CertificateExpiry: Sendable {
   }
 
   private static func threshold(_ facts: CertificateFacts, now: WallTime) -> Int? {
-    if facts.isExpired(now: now) { return 0 }
+    if facts.isExpired(now: now) { return expired }
     let left = facts.notAfter.nanosecondsSinceEpoch.subtractingReportingOverflow(now.nanosecondsSinceEpoch)
     if left.overflow { return nil }
     let day: Int64 = 86_400_000_000_000

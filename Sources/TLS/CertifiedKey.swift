@@ -119,6 +119,15 @@ extension CertifiedKey {
       )
       return
     }
+    // Authorities that say where their own certificates are to be had are those whose clients only know the root.
+    if certificates.count == 1, X509_check_issued(certificates[0], certificates[0]) != X509_V_OK,
+      X509_get_ext_by_NID(certificates[0], NID_info_access, -1) >= 0
+    {
+      findings.warn(
+        file,
+        "has no chain: append the certificate of \(CertificateFacts(certificates[0]).issuer), which signed it; most clients do not have that"
+      )
+    }
   }
 
   private func check(now: WallTime, _ findings: inout Findings) {

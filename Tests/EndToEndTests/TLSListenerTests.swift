@@ -18,7 +18,8 @@ extension EndToEnd {
       return try site.balancer(Self.configuration(listeners, backend))
     }
 
-    private static func configuration(_ listeners: [(address: Address, tls: String)], _ backend: TestBackend) -> String {
+    private static func configuration(_ listeners: [(address: Address, tls: String)], _ backend: TestBackend) -> String
+    {
       let texts = listeners.enumerated().map { index, listener in
         #""l\#(index)": { "listen": "\#(listener.address)", "pool": "web", "tls": { \#(listener.tls) } }"#
       }
@@ -93,7 +94,7 @@ extension EndToEnd {
 
     @Test func theNameChoosesTheCertificate() throws {
       let exact = try authority.issue("exact", ["DNS:a.example"])
-      let wild = try authority.issue("wild", ["DNS:*.example", "DNS:example"])
+      let wild = try authority.issue("wild", ["DNS:*.wild.example", "DNS:wild.example"])
       let rsa = try authority.issue("rsa", ["DNS:a.example"], kind: .rsa)
       let folder = site.folder.appendingPathComponent("more")
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -109,7 +110,8 @@ extension EndToEnd {
       for index in [0, 1] {
         #expect(try names(index, "a.example") == ["a.example"])
         #expect(try names(index, "A.EXAMPLE") == ["a.example"])
-        #expect(try names(index, "b.example") == ["*.example", "example"])
+        #expect(try names(index, "b.wild.example") == ["*.wild.example", "wild.example"])
+        #expect(try names(index, "wild.example") == ["*.wild.example", "wild.example"])
         #expect(try names(index, "c.test") == ["c.test"])
         #expect(try names(index, "d.test") == ["d.test"])
       }
@@ -126,11 +128,13 @@ extension EndToEnd {
       let client = try TLSClient(addresses[0], ca: authority.certificate, name: "stranger.test")
       #expect(try client.visit().error?.contains("Hostname mismatch") == true)
       let mark = balancer.log.mark
-      for name in ["stranger.test", nil] {
+      for (name, words) in [
+        ("stranger.test", "no certificate is for stranger.test"), (nil, "the client asked for no server name"),
+      ] {
         let refused = try TLSClient(addresses[1], name: name).visit()
         #expect(refused.version == nil && refused.error?.lowercased().contains("unrecognized name") == true)
+        try balancer.log.waitForLine(containing: "listener l1", words, after: mark)
       }
-      try balancer.log.waitForLine(containing: "listener l1", "no certificate is for stranger.test", after: mark)
     }
 
     // MARK: Clients' certificates
@@ -149,7 +153,8 @@ extension EndToEnd {
       ])
       let shown: [(Authority.Certificate?, [Bool], String)] = [
         (nil, [true, true, false], "showed no certificate"), (good, [true, true, true], ""),
-        (expired, [true, false, false], "certificate has expired"), (stranger, [true, false, false], "unknown authority"),
+        (expired, [true, false, false], "certificate has expired"),
+        (stranger, [true, false, false], "an authority that is not trusted"),
       ]
       for version in ["1.2", "1.3"] {
         for (certificate, isServed, words) in shown {
@@ -162,8 +167,6 @@ extension EndToEnd {
               try balancer.log.waitForLine("\(words) of l\(index)", after: mark) { line in
                 line.contains("listener l\(index)") && line.contains(words)
               }
-              // What is said more than once a second is counted: the next has a line of its own.
-              usleep(1_100_000)
             }
           }
         }
@@ -176,7 +179,8 @@ extension EndToEnd {
       let certificates = "\"certificates\": [\(try authority.issue("a", ["DNS:a.example"]).json)]"
       let addresses = try addresses(3)
       _ = try balancer([
-        (addresses[0], certificates), (addresses[1], certificates + #", "tickets": false"#), (addresses[2], certificates),
+        (addresses[0], certificates), (addresses[1], certificates + #", "tickets": false"#),
+        (addresses[2], certificates),
       ])
       func resumed(_ order: [Int]) throws -> [Bool?] {
         let client = try TLSClient(addresses[0], ca: authority.certificate, maximum: version)
@@ -254,10 +258,10 @@ extension EndToEnd {
     /// curl, over a backend that speaks HTTP.
     @Test func curlIsServed() throws {
       let certificates = "\"certificates\": [\(try authority.issue("a", ["DNS:a.example"]).json)]"
-      let backend = try site.backend("http") { socket in
-        var request = ""
-        while let line = try socket.receiveLine(), line != "\r" { request += line }
-        try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n")
+      // The name that it says first is the first line of its answer.
+      let backend = try site.backend("HTTP/1.1 200 OK\r") { socket in
+        while let line = try socket.receiveLine(), line != "\r" {}
+        try socket.send("Content-Length: 6\r\nConnection: close\r\n\r\nhello\n")
         try socket.finishSending()
         _ = try? socket.receiveAll()
       }

@@ -41,7 +41,9 @@ import Testing
     }
     var hellos = clients.map { $0.step().1[...] }
     while hellos.contains(where: { !$0.isEmpty }) {
-      for index in clients.indices where !hellos[index].isEmpty { try clients[index].sendRaw([hellos[index].removeFirst()]) }
+      for index in clients.indices where !hellos[index].isEmpty {
+        try clients[index].sendRaw([hellos[index].removeFirst()])
+      }
     }
     for client in clients {
       try client.handshake(portion: 3)
@@ -71,7 +73,8 @@ import Testing
     #expect(setting.proxy.counters.handshakes.failed(.timeout) == 2)
     let incident = try #require(setting.proxy.incidents(.handshakeFailed).first)
     #expect(incident.count == 2)
-    #expect(incident.cause.hasPrefix("no TLS handshake within timeouts.handshake, from 127.0.0.1:"), "\(incident.cause)")
+    #expect(
+      incident.cause.hasPrefix("no TLS handshake within timeouts.handshake, from 127.0.0.1:"), "\(incident.cause)")
     #expect(setting.server.connections.load(ordering: .relaxed) == 0)
   }
 
@@ -170,7 +173,11 @@ import Testing
   /// The name goes to the scheduler.
   @Test func theServerNameChoosesTheBackend() throws {
     let tls = TestTLS()
-    let servers = try (0..<4).map { index in try TestServer { peer in try peer.send("\(index)"); try peer.finish() } }
+    let servers = try (0..<4).map { index in
+      try TestServer { peer in
+        try peer.send("\(index)"); try peer.finish()
+      }
+    }
     let proxy = try Proxy(
       servers.map { ($0.port, nil) }, tls: tls.makeServer(), scheduler: .hash(.serverName, load: 1000))
     var seen: [String: Set<String>] = [:]

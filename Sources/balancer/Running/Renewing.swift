@@ -16,7 +16,7 @@ struct TLSUpkeep {
   var expiry = CertificateExpiry()
   /// Of what is watched.
   var generation = 0
-  var watcher: (TLSWatcher, thread: Reactor.Thread)?
+  var watcher: TLSWatcher?
   var nextRotation: Instant?
   var nextLook: Instant?
 
@@ -52,14 +52,15 @@ extension Supervisor {
       do throws(SystemError) {
         let mailbox = self.mailbox
         let watcher = try TLSWatcher { mailbox.post(.renewal(generation: $0, $1)) }
-        upkeep.watcher = (watcher, try watcher.start())
+        try watcher.start()
+        upkeep.watcher = watcher
       } catch {
         log.logger("tls").error(
           "files are not watched, send SIGHUP after a change: \(error) in \(error.operation)")
         return
       }
     }
-    upkeep.watcher?.0.watch(tls, generation: upkeep.generation, upkeep.commons)
+    upkeep.watcher?.watch(tls, generation: upkeep.generation, upkeep.commons)
     upkeep.nextLook = tls.certificates.isEmpty ? nil : Clock.now + TLSUpkeep.calendarInterval
   }
 

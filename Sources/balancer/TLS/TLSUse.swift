@@ -69,7 +69,10 @@ struct TLSUse {
   private func path(of problem: TLSProblem, _ places: Places) -> String {
     let fallback = paths.first(where: places.hasPlace) ?? paths[0]
     guard let file = problem.file else { return problem.setting.map { "\(fallback).\($0)" } ?? fallback }
-    let named = files.filter { $0.file == file }.map(\.path)
+    let named = files.filter { $0.file == file }.map { use in
+      // A lone file may stand there without an array.
+      places.hasPlace(use.path) || !use.path.hasSuffix("[0]") ? use.path : String(use.path.dropLast(3))
+    }
     if let path = named.first(where: places.hasPlace) ?? named.first { return path }
     // What nobody has named lies in a folder that somebody has, or beside a certificate.
     let folder = files.first { file.hasPrefix($0.file + "/") }

@@ -55,17 +55,29 @@ final class TLSWatcher: Sendable {
   private static let mostRounds = 10
 
   private let mailbox: Mailbox<Message>
+  private let finished: Mailbox<Void>
   private let report: @Sendable (_ generation: Int, TLSRenewal) -> Void
 
   /// - Parameter report: called on the watcher's thread, with the generation of what is watched.
   init(report: @escaping @Sendable (_ generation: Int, TLSRenewal) -> Void) throws(SystemError) {
     mailbox = try Mailbox()
+    finished = try Mailbox()
     self.report = report
   }
 
-  func start() throws(SystemError) -> Reactor.Thread { try Reactor.Thread(name: "certificates") { [self] in run() } }
+  func start() throws(SystemError) {
+    _ = try Reactor.Thread(name: "certificates") { [self] in
+      run()
+      finished.post(())
+    }
+  }
 
-  func stop() { mailbox.post(.stop) }
+  /// Ends the thread, and waits `limit` milliseconds for that at most: a disk that does not answer is not waited for.
+  func stop(limit: Int32 = 1000) {
+    mailbox.post(.stop)
+    var wait = pollfd(fd: finished.descriptor, events: Int16(POLLIN), revents: 0)
+    _ = poll(&wait, 1, limit)
+  }
 
   /// Watches the files of exactly these contexts from now on.
   /// - Parameter generation: what is reported of former ones has another.

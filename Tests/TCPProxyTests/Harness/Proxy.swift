@@ -45,7 +45,8 @@ final class Proxy {
       listener: "web", counters: counters, destination: Destination(pool: pool, settings: destinationSettings),
       settings: serviceSettings)
     group = try WorkerGroup(
-      count: workers, admission: admission, incidents: incidents, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      count: workers, admission: admission, incidents: incidents,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       onDrained: {})
     let sockets = try Reactor.ListeningSocket.open(
       .ip(IPAddress(ipv4: 0x7F00_0001), port: 0), count: 1, backlog: 4096)
