@@ -8,6 +8,7 @@ import Synchronization
 public final class Backend: Sendable {
   public let pool: String
   public let name: String
+  /// `.nowhere` while its host name cannot be resolved; another backend takes its place when it can.
   public let address: SocketAddress
   public let labels: [String: String]
   /// The stable hash of the name, the same in every process.
@@ -16,6 +17,8 @@ public final class Backend: Sendable {
   /// Sessions open now, over all workers. Only `Pool.pick` and `Pool.release` change it, under the pool's lock; anyone
   /// may read it.
   public let sessions = Atomic<Int>(0)
+  /// Spare connections, over all workers: they wait for sessions and count for none. See `Pool.addSpare`.
+  public let spares = Atomic<Int>(0)
   /// Sessions since the start.
   public let sessionsTotal = Atomic<Int>(0)
   /// Connects that failed since the start.
@@ -37,6 +40,9 @@ public final class Backend: Sendable {
     nameHash = StableHash.of(name)
   }
 
+  /// False for one whose host name has no address yet: it is down and never picked.
+  public var isResolved: Bool { address != .nowhere }
+
   /// - Returns: the sessions open after it.
   @discardableResult
   func countSession(_ difference: Int) -> Int {
@@ -46,10 +52,18 @@ public final class Backend: Sendable {
   }
 }
 
+extension Backend {
+  /// A spare that `Pool.addSpare` has counted is none any more: exactly once for each.
+  public func removeSpare() {
+    let count = spares.wrappingSubtract(1, ordering: .relaxed).newValue
+    assert(count >= 0, "a spare was removed twice")
+  }
+}
+
 extension Backend: CustomStringConvertible {
   /// As the log names it: `web/127.0.0.1:9001`, with the address behind it where the name is another.
   public var description: String {
     let address = self.address.description
-    return name == address ? "\(pool)/\(name)" : "\(pool)/\(name) (\(address))"
+    return name == address || !isResolved ? "\(pool)/\(name)" : "\(pool)/\(name) (\(address))"
   }
 }

@@ -43,6 +43,17 @@ struct BackendState {
   }
 }
 
+extension BackendState {
+  /// Spare connections that may be there at all: only where they may be needed soon. Sessions come first: with the
+  /// spares they stay within the limit.
+  var sparesAllowed: Int {
+    switch availability {
+    case .drained, .down, .checking, .full: 0
+    case .eligible: limit == 0 ? .max : limit - backend.sessions.load(ordering: .relaxed)
+    }
+  }
+}
+
 /// How many members are available in which way.
 struct Tally {
   private var counts = InlineArray<5, Int>(repeating: 0)

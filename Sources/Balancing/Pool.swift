@@ -121,6 +121,25 @@ public final class Pool: Sendable {
   }
 
   public func endRetry() { retries.end() }
+
+  /// Counts one more spare connection of a backend, if one may be there: it is eligible, and its sessions and spares
+  /// stay within its `connections`.
+  /// - Returns: whether it was counted; `Backend.removeSpare` ends that.
+  public func addSpare(_ backend: Backend) -> Bool {
+    state.withLock { state in
+      guard let allowed = state.state(of: backend)?.sparesAllowed,
+        backend.spares.load(ordering: .relaxed) < allowed
+      else { return false }
+      backend.spares.add(1, ordering: .relaxed)
+      return true
+    }
+  }
+
+  /// How many spare connections of a backend there may be now, over all workers: fewer than there are when sessions
+  /// have taken their room, none when it is not eligible.
+  public func sparesAllowed(of backend: Backend) -> Int {
+    state.withLock { $0.state(of: backend)?.sparesAllowed ?? 0 }
+  }
 }
 
 /// A session that waits for a backend of a pool.

@@ -3,7 +3,8 @@ import Base
 /// What the backends of one pool are to its sessions, out of all that speaks for and against them: their checks, the
 /// damping of those that flap, ejection by real traffic, a network that is suspected, and the pool's panic.
 ///
-/// Members are 0 ..< `count`, in the order of the configuration.
+/// Members are 0 ..< `count`, in the order of the configuration. Those that are absent have no address to be reached at:
+/// they are down whatever happens, in a panic too.
 public struct PoolVerdicts: Sendable {
   public struct Settings: Equatable, Sendable {
     /// Nil is no active checks: every backend is up by itself.
@@ -33,9 +34,10 @@ public struct PoolVerdicts: Sendable {
     var ejectedAt = Instant.zero
     /// It has been said that it would be ejected if not so many were.
     var isSparedTold = false
+    var isAbsent = false
 
     /// By its checks or held: what `onDown` is about.
-    var isDown: Bool { checked == .down && !isTrusted || damper.hold != nil }
+    var isDown: Bool { checked == .down && !isTrusted || damper.hold != nil || isAbsent }
     var isUnhealthy: Bool { isDown || isEjected }
   }
 
@@ -44,15 +46,15 @@ public struct PoolVerdicts: Sendable {
   private var detector: OutlierDetector
   public private(set) var isPanicking = false
 
-  public init(_ settings: Settings, count: Int) {
+  public init(_ settings: Settings, count: Int, absent: Set<Int> = []) {
     self.settings = settings
-    members = Array(repeating: Member(checked: settings.initial ?? .up), count: count)
+    members = (0..<count).map { Member(checked: settings.initial ?? .up, isAbsent: absent.contains($0)) }
     detector = OutlierDetector(settings.outlier ?? OutlierDetector.Settings(), count: count)
   }
 
   /// Takes the members of a new configuration. One that stays keeps what is known of it.
   /// - Parameter former: for each member, its index before.
-  public mutating func reset(_ settings: Settings, former: [Int?]) {
+  public mutating func reset(_ settings: Settings, former: [Int?], absent: Set<Int> = []) {
     let before = members
     detector.reset(settings.outlier ?? OutlierDetector.Settings(), former: former)
     if settings.outlier == nil { detector = OutlierDetector(OutlierDetector.Settings(), count: former.count) }
@@ -66,6 +68,7 @@ public struct PoolVerdicts: Sendable {
       member.ejectedAt = before[former].ejectedAt
       return member
     }
+    for member in members.indices { members[member].isAbsent = absent.contains(member) }
     self.settings = settings
   }
 
@@ -74,6 +77,7 @@ public struct PoolVerdicts: Sendable {
   /// What the pool is to be told.
   public func health(of member: Int) -> BackendHealth {
     let member = members[member]
+    if member.isAbsent { return .down }
     if isPanicking, member.isUnhealthy { return .up }
     if member.isUnhealthy { return .down }
     return member.checked == .down ? .up : member.checked

@@ -20,8 +20,8 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     }
   }
 
-  /// Slots in the low 30 bits of a word leave two for a tag beside them.
-  public static var maximumCount: Int { 1 << 30 }
+  /// Slots in the low 29 bits of a word leave three for a tag beside them.
+  public static var maximumCount: Int { 1 << 29 }
 
   @usableFromInline static var none: UInt32 { .max }
   @usableFromInline let chunkShift: UInt32

@@ -3,6 +3,9 @@ public enum SocketAddress: Hashable, Sendable {
   case ip(IPAddress, port: UInt16)
   /// A path of at most 107 bytes (unix(7)).
   case unix(String)
+
+  /// Where nobody can be: no server has port 0. What a host name stands for while it cannot be resolved.
+  public static let nowhere = SocketAddress.ip(.anyIPv4, port: 0)
 }
 
 extension SocketAddress: CustomStringConvertible {

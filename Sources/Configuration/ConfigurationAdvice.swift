@@ -237,6 +237,13 @@ public struct ConfigurationAdvice: Sendable {
         "MySQL and MariaDB count each check as a failed login of this machine, and after max_connect_errors (100) of them "
           + "in a row refuse it, and with it all sessions: give the check a \"user\", or the server skip_name_resolve")
     }
+    if health.type == .mysql, pool.prewarm > 0, pool.backends.contains(where: { !$0.address.isLocal }) {
+      warn(
+        "pools.\(pool.name).prewarm",
+        "MySQL and MariaDB count each spare connection that no session takes (after connect_timeout, 10s) as a failed login of "
+          + "this machine, and after max_connect_errors (100) of them in a row refuse it, and with it all sessions: "
+          + "set prewarm to 0, or give the server skip_name_resolve")
+    }
     if let fast = health.fastInterval, fast > health.interval {
       warn(
         path("fastInterval", "interval"), "\(fast.written) is slower than the interval of \(health.interval.written)")
@@ -254,9 +261,13 @@ extension CIDR {
 }
 
 extension BackendConfiguration {
-  /// By an address that MySQL does not count the errors of.
-  fileprivate var isCheckedLocally: Bool {
-    switch check ?? address {
+  fileprivate var isCheckedLocally: Bool { (check ?? address).isLocal }
+}
+
+extension Endpoint {
+  /// An address of this machine, which MySQL does not count the errors of.
+  fileprivate var isLocal: Bool {
+    switch self {
     case .ip(let address, _): address == .loopbackIPv4 || address == .loopbackIPv6
     case .unix: true
     case .name(let name, _): name.lowercased() == "localhost"

@@ -66,7 +66,10 @@ struct Draft: Sendable {
     let draft = shape.read(json, nil, reading)
     checkPoolReferences(json, reading)
     checkListenAddresses(reading)
-    if let draft { checkScripts(draft.configuration.pools, reading) }
+    if let draft {
+      checkScripts(draft.configuration.pools, reading)
+      checkSpares(draft.configuration.pools, reading)
+    }
     guard var configuration = draft?.configuration else { return nil }
     configuration.places = Places(file: reading.file, locations: reading.places)
     return configuration
@@ -96,6 +99,26 @@ struct Draft: Sendable {
         let location = reading.places[path], told.insert(path).inserted
       else { continue }
       reading.fail(at: location, path: path, "\"script\" is missing: the program that checks")
+    }
+  }
+
+  /// A connection that is there before its client cannot say whose it is.
+  private static func checkSpares(_ pools: [PoolConfiguration], _ reading: Reading) {
+    for pool in pools where pool.prewarm > 0 {
+      let path = "pools.\(pool.name).prewarm"
+      guard let location = reading.places[path] else { continue }
+      if pool.sendProxy != .off {
+        reading.fail(
+          at: location, path: path,
+          "spare connections are made before their client is known, and a server that expects a PROXY header (sendProxy)"
+            + " does not wait for it: set prewarm to 0 or sendProxy to \"off\"")
+      }
+      if pool.source == .client {
+        reading.fail(
+          at: location, path: path,
+          "spare connections are made before their client is known, whose address they would come from"
+            + " (source \"client\"): set prewarm to 0 or give another source")
+      }
     }
   }
 

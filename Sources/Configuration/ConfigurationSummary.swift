@@ -115,6 +115,10 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
     var lines = parts.isEmpty ? [] : ["connects with \(parts.joined(separator: " and "))"]
     if case .on(let tls) = pool.tls { lines.append(text(tls)) }
+    if pool.prewarm > 0 {
+      let noun = pool.prewarm == 1 ? "spare connection" : "spare connections"
+      lines.append("\(pool.prewarm) \(noun) to each backend in each worker")
+    }
     return lines
   }
 

@@ -15,6 +15,8 @@ public enum DescriptorBudget {
   public static let perCheck = 1
   /// A script that checks a backend: its end and its output.
   public static let perScript = 2
+  /// A spare connection: a worker keeps so many as its pool's `prewarm` says for each backend.
+  public static let perSpare = 1
 
   /// What is set aside for everything that is no session.
   public static func reserve(for configuration: Configuration, workers: Int) -> Int {
@@ -22,7 +24,8 @@ public enum DescriptorBudget {
     let checks = configuration.pools.reduce(0) { sum, pool in
       sum + pool.backends.count * (pool.health?.type == .script ? perScript : perCheck)
     }
-    return process + workers * (perWorker + addresses * perListenAddress) + checks
+    let spares = configuration.pools.reduce(0) { $0 + $1.backends.count * $1.prewarm * perSpare }
+    return process + workers * (perWorker + addresses * perListenAddress + spares) + checks
   }
 
   /// Client connections at once that `descriptors` open files carry. With `limits.connections` on `auto` this is the

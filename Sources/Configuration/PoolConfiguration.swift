@@ -58,6 +58,8 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var tcpKeepAlive: Duration? = .seconds(120)
   public var fastOpen = false
   public var mptcp = false
+  /// Spare connections that each worker keeps ready for each backend.
+  public var prewarm = 0
   /// nil is without.
   public var tls: BackendTLS?
 
@@ -116,6 +118,10 @@ public struct PoolConfiguration: Equatable, Sendable {
         "fastOpen", \.fastOpen, .boolean,
         "TCP Fast Open towards the backends: data with the first packet. Needs bit 1 of net.ipv4.tcp_fastopen."),
       Field("mptcp", \.mptcp, .boolean, "Multipath TCP towards backends that have it (RFC 8684)."),
+      Field(
+        "prewarm", \.prewarm, .integer(0...1024),
+        "Connections to each backend that each worker keeps ready for sessions to come; 0: none. Not with sendProxy or source client."
+      ),
       Field(
         "outlier", \.outlier,
         .either(

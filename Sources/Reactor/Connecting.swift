@@ -40,21 +40,14 @@ public enum Connecting: ~Copyable {
     case .client:
       guard let client else { return nil }
       local = client
-      if client.isIPv4 {
-        setOption(socket, Int32(IPPROTO_IP), IP_TRANSPARENT, 1)
-      } else {
-        setOption(socket, Int32(IPPROTO_IPV6), ipv6Transparent, 1)
-      }
     }
     guard local.isIPv4 == target.isIPv4 else { return nil }
+    if source == .client, let error = TransparentSockets.allow(socket, local) { return error }
     // The port is chosen at connect, so that one is used for many backends, or 28 000 would be all.
     setOption(socket, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, 1)
     let raw = RawAddress(.ip(local, port: 0))
     return raw.withSockaddr { Glibc.bind(socket, $0, $1) } == 0 ? nil : .last("bind")
   }
-
-  /// Not in Glibc's headers of every version (linux/in6.h).
-  private static var ipv6Transparent: Int32 { 75 }
 }
 
 let nonBlockingCloseOnExec = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)

@@ -54,6 +54,13 @@ public struct Poller: ~Copyable {
     if epoll_ctl(epoll.number, EPOLL_CTL_ADD, descriptor, &event) != 0 { throw .last("epoll_ctl") }
   }
 
+  /// Watches it under another token from now on, and reports at once what it is ready for, edge-triggered or not
+  /// (EPOLL_CTL_MOD).
+  public func change(_ descriptor: Int32, _ readiness: Readiness, token: UInt64) throws(SystemError) {
+    var event = epoll_event(events: readiness.rawValue, data: epoll_data(u64: token))
+    if epoll_ctl(epoll.number, EPOLL_CTL_MOD, descriptor, &event) != 0 { throw .last("epoll_ctl") }
+  }
+
   /// Stops watching. Closing a descriptor that has no duplicate does that as well.
   public func remove(_ descriptor: Int32) {
     var event = epoll_event()

@@ -35,6 +35,13 @@ public enum SocketIO {
     return number == EAGAIN ? .blocked : .failed(SystemError("recv", number))
   }
 
+  /// Whether neither an end nor a reset has come from the peer, be it behind bytes that wait (poll(2), POLLRDHUP,
+  /// which is EPOLLRDHUP). A peek would see only the bytes.
+  public static func isKeptByPeer(_ socket: Int32) -> Bool {
+    var look = pollfd(fd: socket, events: Int16(Readiness.peerFinished.rawValue), revents: 0)
+    return uninterrupted { Int(poll(&look, 1, 0)) } == 0
+  }
+
   /// The address that a connection was made to, on this side of it.
   public static func localAddress(of socket: Int32) -> SocketAddress? {
     var raw = RawAddress()

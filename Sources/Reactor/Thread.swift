@@ -28,6 +28,9 @@ public struct Thread: Sendable {
   /// Waits until it has ended. Once at most.
   public func join() { pthread_join(identifier, nil) }
 
+  /// Nobody will wait for it: what is left of it goes when it ends. Instead of `join`.
+  public func detach() { pthread_detach(identifier) }
+
   private final class Start: Sendable {
     let name: String
     let body: @Sendable () -> Void

@@ -171,6 +171,7 @@ extension Worker {
     let end = Instant(nanoseconds: now.nanoseconds &+ Self.exhaustedPauseNanoseconds)
     exhaustedUntil = end
     for handle in entrances.handles { pause(handle) }
+    surrenderSpares()
     _ = timers.schedule(Token.worker, at: end)
   }
 }

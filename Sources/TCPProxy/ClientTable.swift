@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// The workers share a table; its parts, by hash, have a lock each, which is held for some tens of nanoseconds.
 public final class ClientTable: Sendable {
-  /// Clients remembered, unless the connections that the process may have are more: 3 MiB at most.
+  /// Clients remembered, unless the connections that the process may have are more: 5 MiB.
   public static let defaultCapacity = 65536
 
   public struct Limits: Equatable, Sendable {

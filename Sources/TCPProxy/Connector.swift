@@ -51,15 +51,21 @@ extension Worker {
   }
 
   /// Starts to connect to the backend that the session counts on.
+  /// - Parameter mayUseSpare: a connection that is there already will do.
   /// - Returns: whether that failed at once, and another may be tried.
-  private mutating func attempt(
-    _ backend: Backend, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>
+  mutating func attempt(
+    _ backend: Backend, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, mayUseSpare: Bool = true
   ) -> Bool {
     session.pointee.backend = backend
+    if case .unix = backend.address { session.pointee.toClient.thorough = true }
+    if let destination = session.pointee.destination, destination.prewarm > 0, mayUseSpare,
+      useSpare(of: backend, for: destination, handle, session)
+    {
+      return false
+    }
     if session.pointee.destination?.pool.schedulerNeeds.contains(.answers) == true {
       session.pointee.connectStart = Clock.now
     }
-    if case .unix = backend.address { session.pointee.toClient.thorough = true }
     let options = session.pointee.destination?.options ?? ConnectOptions()
     switch Connecting.to(backend.address, options, client: session.pointee.clientAddress) {
     case .connected(let server):
@@ -109,7 +115,7 @@ extension Worker {
     session.pointee.timer = timers.schedule(Token(.client, handle), at: deadline)
   }
 
-  private mutating func leaveWaiting(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+  mutating func leaveWaiting(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
     if session.pointee.phase == .waiting, !waiting.isEmpty { waiting.remove(handle) }
     timers.cancel(session.pointee.timer)
     session.pointee.timer = .none
@@ -120,7 +126,7 @@ extension Worker {
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ readiness: Readiness
   ) {
     if session.pointee.serverTLS.isEmpty, let peers = session.pointee.destination?.tls,
-      secureBackend(handle, session, peers)
+      secureBackend(handle, session, peers, readiness)
     {
       return
     }

@@ -29,6 +29,9 @@ public final class Destination: Sendable {
     public var options = ConnectOptions()
     /// Idle time before the kernel asks whether a backend is still there; nil is never.
     public var keepAlive: Duration?
+    /// Spare connections that each worker keeps ready for each backend. None where a connection says whose it is: with
+    /// a PROXY header, or the client's own address.
+    public var prewarm = 0
 
     public init() {}
   }
@@ -48,6 +51,7 @@ public final class Destination: Sendable {
   let options: ConnectOptions
   /// 0 is never.
   let keepAliveSeconds: Int
+  let prewarm: Int
 
   public init(pool: Pool, settings: Settings = Settings()) {
     self.pool = pool
@@ -63,7 +67,16 @@ public final class Destination: Sendable {
     watchesOutcomes = settings.watchesOutcomes
     options = settings.options
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
+    prewarm = settings.sendProxy == nil && settings.options.source != .client ? max(0, settings.prewarm) : 0
   }
+
+  /// Spares that were made for the other one serve sessions of this one.
+  func sharesSpares(with other: Destination) -> Bool {
+    self === other || options == other.options && keepAliveSeconds == other.keepAliveSeconds
+  }
+
+  /// How long a spare waits at most: a silence that ends a session is too long for it as well.
+  var spareLifeNanoseconds: UInt64 { min(SpareShelf.longestLife, serverIdleNanoseconds) }
 
   /// Chooses a backend for a session and counts the session on it.
   /// - Parameters:

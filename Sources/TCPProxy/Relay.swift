@@ -15,10 +15,12 @@ extension Worker {
   mutating func clientEvent(_ handle: Handle, _ readiness: Readiness) {
     guard let session = sessions.pointer(to: handle) else { return }
     guard session.pointee.phase == .relaying else {
-      if session.pointee.phase == .relayingSecurely {
-        secureEvent(handle, session, readiness, from: .client)
-      } else {
-        earlyEvent(handle, session, readiness)
+      switch session.pointee.phase {
+      case .relayingSecurely: secureEvent(handle, session, readiness, from: .client)
+      case .poised:
+        session.pointee.early.formUnion(readiness)
+        clientSpoke(handle, session, readiness)
+      default: earlyEvent(handle, session, readiness)
       }
       return
     }
@@ -60,6 +62,7 @@ extension Worker {
       switch session.pointee.phase {
       case .relayingSecurely: secureEvent(handle, session, readiness, from: .server)
       case .securing: securingEvent(handle, session, readiness)
+      case .poised: serverSpoke(handle, session, readiness)
       default: connectEvent(handle, session, readiness)
       }
       return

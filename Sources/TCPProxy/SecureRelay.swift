@@ -201,8 +201,8 @@ extension Worker {
   ) -> Decrypted {
     var wire = TLSWire(input: tls.received(received), output: tls.output)
     let decryption = side.pointee.engine.decrypt(&wire, into: tls.plain(of: received))
-    // Behind our FIN nothing can be said; when the socket is gone, the next read tells.
-    if !wire.output.isEmpty, !side.pointee.isFinished, let kept = say(wire.output, to: socket, &back) {
+    // Behind our close_notify nothing can be said; when the socket is gone, the next read tells.
+    if !wire.output.isEmpty, !side.pointee.isClosing, let kept = say(wire.output, to: socket, &back) {
       side.pointee.owed += kept
     }
     switch decryption.state {

@@ -11,6 +11,8 @@ struct TCPSession: ~Copyable {
     case waiting
     /// A connect to `backend` is under way.
     case connecting
+    /// On a spare connection, and nobody has said anything yet: it can still be exchanged for another.
+    case poised
     /// It is connected, and the TLS handshake with it is under way.
     case securing
     /// Bytes may flow both ways.

@@ -7,7 +7,8 @@ extension Worker {
   /// A backend has taken the connection: the handshake begins, behind the PROXY header.
   /// - Returns: false when it is spoken to in the clear, and nothing was done.
   mutating func secureBackend(
-    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ peers: TLSPeers
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ peers: TLSPeers,
+    _ readiness: Readiness
   ) -> Bool {
     guard let backend = session.pointee.backend else { return false }
     let peer: TLSPeer
@@ -28,6 +29,7 @@ extension Worker {
     if session.pointee.phase != .connecting || session.pointee.timer == .none { startConnectTimer(handle, session) }
     if session.pointee.destination?.sendProxy != nil, !sendProxyHeader(handle, session) { return true }
     session.pointee.phase = .securing
+    session.pointee.toClient.notice(readiness)
     continueHandshake(handle, session, .server)
     return true
   }

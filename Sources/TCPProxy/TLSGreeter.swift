@@ -18,6 +18,7 @@ extension Worker {
         return
       }
     }
+    session.pointee.toServer.notice(session.pointee.early)
     continueHandshake(handle, session, .client)
   }
 

@@ -14,6 +14,8 @@ struct Worker: ~Copyable {
   var timers: TimerWheel<Token>
   var sessions = Slab<TCPSession>()
   var entrances = Slab<Entrance>(chunkSize: 8)
+  /// Connections to backends that wait for sessions.
+  var spares = Spares()
   /// All reads go through this one buffer: a session at rest owns none.
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: Int(Flow.largestReadSize), alignment: 4096)
   /// Where TLS is done.
@@ -73,14 +75,20 @@ struct Worker: ~Copyable {
         case .server: serverEvent(token.handle, readiness)
         case .listener: accept(at: token.handle)
         case .worker: readMailbox()
+        case .spare: spareEvent(token.handle, readiness)
         }
       }
       if !unfinished.isEmpty { continueUnfinished() }
       if !turns.isEmpty { continueHandshakes() }
       while let token = timers.popExpired(now: now) {
-        if token.subject == .worker { resumeAccepting() } else { sessionTimer(token.handle) }
+        switch token.subject {
+        case .client, .server: sessionTimer(token.handle)
+        case .worker, .listener: resumeAccepting()
+        case .spare: spareTimer(token)
+        }
       }
     }
+    closeSpares()
     for handle in sessions.handles { end(handle, reset: true) }
   }
 
@@ -97,10 +105,15 @@ struct Worker: ~Copyable {
       case .close(let key): closeEntrances { $0 == key }
       case .resumeAccepting: resumeAccepting()
       case .granted(let handle, let pool, let backend): granted(handle, pool, backend)
-      case .poolChanged(let pool): retryWaiting(for: pool)
+      case .poolChanged(let pool):
+        retryWaiting(for: pool)
+        reviewSpares(of: pool)
       case .closeSessions(let backend): endSessions(of: backend)
+      case .keepSpares(let orders): keepSpares(orders)
+      case .trimSpares(let backend): trimSpares(of: backend)
       case .drain:
         isDraining = true
+        closeSpares()
         closeEntrances { _ in true }
         if sessions.count == 0 { group.onDrained() }
       case .stop: isStopped = true
@@ -205,7 +218,7 @@ struct Worker: ~Copyable {
     case .waiting: waitingTimer(handle, session)
     case .connecting: connectFailed(handle, session, "no answer within timeouts.connect")
     case .securing: connectFailed(handle, session, "no TLS handshake within timeouts.connect")
-    case .relaying, .relayingSecurely: relayTimer(handle, session)
+    case .poised, .relaying, .relayingSecurely: relayTimer(handle, session)
     }
   }
 

@@ -16,6 +16,9 @@ enum WorkerMessage: Sendable {
   /// A session's place in the queue has come to the front: it counts on this backend.
   case granted(Handle, Pool, Backend)
   case closeSessions(Backend)
+  case keepSpares([SpareOrder])
+  /// Sessions have taken the room of its spares.
+  case trimSpares(Backend)
   /// Accept what already waits, then close the listening sockets.
   case drain
   /// End every session and the thread.
@@ -107,6 +110,11 @@ public final class WorkerGroup: Sendable {
 
   /// Ends all sessions of a backend.
   public func closeSessions(of backend: Backend) { tellAll(.closeSessions(backend)) }
+
+  /// From now on spare connections are kept for these and no others.
+  public func keepSpares(_ orders: [SpareOrder]) { tellAll(.keepSpares(orders)) }
+
+  func trimSpares(of backend: Backend) { tellAll(.trimSpares(backend)) }
 
   public func resumeAccepting() { tellAll(.resumeAccepting) }
   public func drain() { tellAll(.drain) }

@@ -29,6 +29,18 @@ private func at(_ seconds: Int64) -> Instant { .zero + .seconds(seconds) }
 
   @Test func withoutChecksAllAreUp() { #expect(healths(verdicts(2, initial: nil)) == [.up, .up]) }
 
+  @Test func whoIsAbsentIsDownInAPanicToo() {
+    var verdicts = PoolVerdicts(.init(initial: nil, panic: 60), count: 3, absent: [1])
+    #expect(healths(verdicts) == [.up, .down, .up])
+    #expect(verdicts.unhealthy == 1 && verdicts.isDown(1))
+    verdicts.reset(.init(initial: nil, panic: 80), former: [0, 1, 2], absent: [1, 2])
+    let panics = verdicts.reviewPanic()
+    #expect(panics && verdicts.isPanicking)
+    #expect(healths(verdicts) == [.up, .down, .down])
+    verdicts.reset(.init(initial: nil, panic: 80), former: [0, nil, nil])
+    #expect(healths(verdicts) == [.up, .up, .up])
+  }
+
   @Test func aHeldBackendIsDownWhateverItsChecksSay() throws {
     var verdicts = verdicts(flap: .init(hold: 2, release: 1, halfLife: .seconds(10)))
     #expect(verdicts.checked(1, .down, now: at(1)) == false)

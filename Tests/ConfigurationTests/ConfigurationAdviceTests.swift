@@ -109,6 +109,23 @@ import Testing
           + "a \"user\", or the server skip_name_resolve"
       ]
     ),
+    (
+      """
+      {
+        "defaults": { "health": { "type": "mysql", "user": "balancer" } },
+        "listeners": { "a": { "listen": ":1", "pool": "far" }, "b": { "listen": ":2", "pool": "near" } },
+        "pools": {
+          "far": { "backends": ["10.0.0.1:3306"], "prewarm": 2 },
+          "near": { "backends": ["127.0.0.1:3306", "unix:/run/mysqld.sock"], "prewarm": 2 }
+        }
+      }
+      """,
+      [
+        "balancer.json:5:45: warning: pools.far.prewarm: MySQL and MariaDB count each spare connection that no session takes "
+          + "(after connect_timeout, 10s) as a failed login of this machine, and after max_connect_errors (100) of them in a row "
+          + "refuse it, and with it all sessions: set prewarm to 0, or give the server skip_name_resolve"
+      ]
+    ),
     // What all pools inherit is said once, where it stands.
     (
       """
@@ -290,6 +307,20 @@ import Testing
       limited.limits.connections = connections
       #expect(limited.connectionLimit(workers: 2, descriptors: reserve + 2000) == connections)
     }
+  }
+
+  @Test func spareConnectionsTakeOpenFiles() throws {
+    func reserve(_ prewarm: Int) throws -> Int {
+      let configuration = try read(
+        """
+        {
+          "listeners": { "a": { "listen": ":1", "pool": "p" } },
+          "pools": { "p": { "backends": ["h:1", "h:2", "h:3"], "prewarm": \(prewarm) } }
+        }
+        """)
+      return DescriptorBudget.reserve(for: configuration, workers: 4)
+    }
+    #expect(try reserve(10) - reserve(0) == 3 * 4 * 10)
   }
 
   @Test func tooFewOpenFilesForAnythingAreWarnedOf() throws {

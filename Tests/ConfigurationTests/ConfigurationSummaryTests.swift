@@ -65,6 +65,15 @@ import Testing
     ] { #expect(lines.contains(line), "\(line) in \(lines)") }
   }
 
+  @Test func spareConnections() throws {
+    let prewarm = try #require(Example.good.first { $0.name == "prewarm" })
+    let lines = ConfigurationSummary(try read(prewarm.bytes), workers: 1, descriptors: 65536).lines
+    #expect(
+      lines.filter { $0.contains("spare") }.map { $0.trimmingPrefix { $0 == " " } } == [
+        "1024 spare connections to each backend in each worker"
+      ])
+  }
+
   @Test func everyTypeOfCheck() throws {
     let checks = try #require(Example.good.first { $0.name == "checks" })
     let lines = ConfigurationSummary(try read(checks.bytes), workers: 1, descriptors: 1024).lines

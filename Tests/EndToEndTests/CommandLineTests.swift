@@ -17,6 +17,24 @@ extension EndToEnd {
       return (run.exit, run.output, run.errors.replacingOccurrences(of: site.folder.path + "/", with: ""))
     }
 
+    // MARK: simulate
+
+    /// What is published is what the program writes. A debug build would take minutes.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["BALANCER_BINARY"] != nil))
+    func simulateWritesTheDocument() throws {
+      let docs = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("docs")
+      let run = try ChildProcess.run(
+        [BalancerProcess.binary, "simulate", "--write", site.folder.path], within: .seconds(120))
+      #expect(run.exit == .status(0), "\(run.errors)")
+      for name in ["schedulers.md", "schedulers.svg"] {
+        let written = try Data(contentsOf: site.folder.appendingPathComponent(name))
+        #expect(
+          try written == Data(contentsOf: docs.appendingPathComponent(name)),
+          "docs/\(name) is not what balancer simulate --write docs makes of it")
+      }
+    }
+
     // MARK: check
 
     @Test func checkSumsUpAGoodFile() throws {

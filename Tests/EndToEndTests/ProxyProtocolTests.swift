@@ -20,6 +20,29 @@ extension EndToEnd {
 
     private let version1 = Array("PROXY TCP4 192.0.2.7 198.51.100.1 5000 443\r\n".utf8)
 
+    /// Version 2 with its CRC32C and an authority.
+    private func checksummed(_ checksum: UInt32) -> [UInt8] {
+      let bytes = (0..<4).reversed().map { UInt8(truncatingIfNeeded: checksum >> UInt32(8 * $0)) }
+      return version2(further: [0x03, 0x00, 0x04] + bytes + [0x02, 0x00, 0x01, UInt8(ascii: "a")])
+    }
+
+    /// Between unix sockets, as haproxy sends it for a client on one.
+    private var unix: [UInt8] {
+      let path = Array("/run/app.sock".utf8)
+      let addresses = path + [UInt8](repeating: 0, count: 108 - path.count) + [UInt8](repeating: 0, count: 108)
+      return Self.signature + [0x21, 0x31, 0, 216] + addresses
+    }
+
+    /// As long as the two versions may be: 107 bytes (proxy-protocol.txt, 2.1), and 4096, the most that is read.
+    private var longest: [[UInt8]] {
+      let line = "PROXY UNKNOWN " + String(repeating: "x", count: 107 - 16) + "\r\n"
+      let padding = 4096 - 16 - 12 - 3
+      return [
+        Array(line.utf8),
+        version2(further: [0x04, UInt8(padding >> 8), UInt8(padding & 0xFF)] + [UInt8](repeating: 0, count: padding)),
+      ]
+    }
+
     /// Sends the header and some bytes behind it, and returns what the backend says to that; nil when it was closed.
     private func answer(_ header: [UInt8], in pieces: Int = 1) throws -> String? {
       let client = try site.connect()
@@ -42,9 +65,10 @@ extension EndToEnd {
       let local = Self.signature + [0x20, 0x00, 0, 0]
       for header in [
         version1, Array("PROXY UNKNOWN\r\n".utf8), Array("PROXY TCP6 2001:db8::1 ::1 1 2\r\n".utf8), version2(),
-        version2(further: tlv), version2(command: 0x20), local,
-      ] {
-        for pieces in [1, 2, 5, 1000] {
+        version2(further: tlv), version2(command: 0x20), local, checksummed(0x2526_FEB0), unix,
+      ] + longest {
+        // Byte by byte where that is quick.
+        for pieces in [1, 2, 5, header.count < 1000 ? 1000 : 100] {
           #expect(try answer(header, in: pieces) == "hello", "\(header) in \(pieces)")
         }
       }
@@ -57,6 +81,7 @@ extension EndToEnd {
       for header in [
         Array("GET / HTTP/1.1\r\n\r\n".utf8), version2(), Array("PROXY TCP4 192.0.2.7 198.51.100.1 5000\r\n".utf8),
         Array("PROXY TCP4 192.0.2.999 198.51.100.1 5000 443\r\n".utf8), [UInt8](repeating: 0x50, count: 4096),
+        Array("PROXY UNKNOWN \(String(repeating: "x", count: 92))\r\n".utf8),
       ] {
         let mark = balancer.log.mark
         #expect(try answer(header) == nil, "\(header)")
@@ -64,6 +89,17 @@ extension EndToEnd {
       }
       #expect(backend.connections == 0)
       #expect(try answer(version1) == "hello")
+    }
+
+    @Test func aHeaderThatWasChangedIsClosedAndLogged() throws {
+      let backend = try site.backend("a")
+      let balancer = try site.balancer(site.configuration([backend.json], listener: #""proxyProtocol": "v2""#))
+      #expect(try answer(checksummed(0x2526_FEB0)) == "hello")
+      for header in [checksummed(0x2526_FEB1), unix.map { $0 == 0x31 ? 0x41 : $0 }] {
+        let mark = balancer.log.mark
+        #expect(try answer(header) == nil)
+        try balancer.log.waitForLine(containing: "listener web", "closed", "127.0.0.1", after: mark)
+      }
     }
 
     @Test func aHeaderHasToComeInTime() throws {

@@ -47,6 +47,41 @@ extension EndToEnd {
       #expect(Set(try site.visits(12)) == visits)
     }
 
+    /// Nothing but the file is shared, and a thousand clients are sent alike; when a backend fails, its own go elsewhere
+    /// alike and nobody else's.
+    @Test func twoProcessesWithOneFileChooseAlike() throws {
+      let backends = try site.backends(4)
+      let file = site.configuration(
+        zip(backends, [1, 1, 2, 3]).map { backend, weight in backend.json(#""weight": \#(weight)"#) },
+        pool: #""scheduler": "source-hash", "health": { "interval": "100ms", "fall": 1, "rise": 1 }"#,
+        top: #""workers": "${WORKERS}""#
+      ).replacingOccurrences(of: "\(site.front)", with: "${FRONT}")
+      let other = Address.ipv4(try FreePort.take())
+      let processes = try zip([site.front, other], [1, 3]).map { front, workers in
+        try site.balancer(file, environment: ["FRONT": "\(front)", "WORKERS": "\(workers)"])
+      }
+      for process in processes {
+        for backend in backends { try process.log.waitForLine(containing: "web/\(backend.address) UP") }
+      }
+      let clients = (0..<1000).map { number in "127.\(1 + number * 7 % 250).\(number * 13 % 251).\(1 + number % 254)" }
+      func choices(of front: Address) throws -> [String?] {
+        try clients.map { client in try Socket(connectingTo: front, from: client).receiveLine() }
+      }
+
+      let before = try choices(of: site.front)
+      #expect(try choices(of: other) == before)
+      for (backend, expected) in zip(backends, [143, 143, 286, 429]) {
+        let share = before.count { $0 == backend.name }
+        #expect(abs(share - expected) < 80, "\(backend.name): \(share), expected \(expected)")
+      }
+
+      try backends[2].stopListening()
+      for process in processes { try process.log.waitForLine(containing: "web/\(backends[2].address) DOWN") }
+      let after = try choices(of: site.front)
+      #expect(try choices(of: other) == after)
+      for (old, new) in zip(before, after) { #expect(old == backends[2].name ? new != old : new == old) }
+    }
+
     @Test func aNameKeepsItsBackend() throws {
       let backends = try site.backends(3)
       _ = try site.balancer(
@@ -148,6 +183,27 @@ extension EndToEnd {
       try backends[index].listen()
       try balancer.log.waitForLine(containing: "web/\(backends[index].address) UP", after: later)
       #expect(Set(try site.visits(8)) == [next])
+    }
+
+    /// The table has room for fifty; it is there after reloads that leave it alone, make it larger and make it smaller.
+    @Test func clientsAreRememberedThroughReloads() throws {
+      let backends = try site.backends(3)
+      func file(_ backends: [TestBackend], size: Int) -> String {
+        site.configuration(
+          backends.map(\.json), pool: pool(#""sticky": { "source": true, "size": \#(size) }"#), top: #""workers": 2"#)
+      }
+      let clients = (1...50).map { "127.0.1.\($0)" }
+      func choices() throws -> [String?] {
+        try clients.map { client in try Socket(connectingTo: site.front, from: client).receiveLine() }
+      }
+      let balancer = try site.balancer(file(Array(backends.prefix(2)), size: 50))
+      let own = try choices()
+      #expect(Set(own) == ["a", "b"])
+      for size in [50, 5000, 50] {
+        let mark = try balancer.reload(file(size == 50 ? backends : Array(backends.prefix(2)), size: size))
+        try balancer.log.waitForLine(containing: "is in force", after: mark)
+        #expect(try choices() == own, "size \(size)")
+      }
     }
 
     @Test func aFullBackendIsNoReasonToWait() throws {

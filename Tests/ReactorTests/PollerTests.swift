@@ -23,6 +23,45 @@ struct PollerTests {
   }
 
   @Test
+  func aChangedTokenIsReportedAtOnce() throws {
+    let address = try freeAddress()
+    let listener = try ListeningSocket.open(address, count: 1, backlog: 16)[0]
+    let client = try connectingSocket(to: address)
+    let server = try acceptOne(listener)
+    let poller = try Poller()
+    try poller.add(client.number, .everyEdge, token: 1)
+    #expect(SocketIO.send(server.number, from: [7], count: 1, more: false) == .bytes(1))
+    // Until both edges are spent.
+    var seen: Readiness = []
+    while !seen.contains([.readable, .writable]), poller.wait(timeout: 5000) == 1 {
+      seen.formUnion(poller.event(at: 0).readiness)
+    }
+    #expect(poller.wait(timeout: 0) == 0)
+    try poller.change(client.number, .everyEdge, token: 2)
+    #expect(poller.wait(timeout: 5000) == 1)
+    #expect(poller.event(at: 0).token == 2)
+    #expect(poller.event(at: 0).readiness.contains([.readable, .writable]))
+  }
+
+  @Test
+  func anEndBehindBytesIsSeen() throws {
+    let address = try freeAddress()
+    let listener = try ListeningSocket.open(address, count: 1, backlog: 16)[0]
+    let kept = try connectingSocket(to: address)
+    let server = try acceptOne(listener)
+    #expect(SocketIO.send(server.number, from: [7], count: 1, more: false) == .bytes(1))
+    var look = pollfd(fd: kept.number, events: Int16(POLLIN), revents: 0)
+    #expect(poll(&look, 1, 5000) == 1)
+    let before = SocketIO.isKeptByPeer(kept.number)
+    #expect(before)
+    SocketIO.finish(server.number)
+    look.events = Int16(Readiness.peerFinished.rawValue)
+    #expect(poll(&look, 1, 5000) == 1)
+    let after = SocketIO.isKeptByPeer(kept.number)
+    #expect(!after)
+  }
+
+  @Test
   func aTimeoutIsNeverShorterThanItsDeadline() {
     let now = Instant(nanoseconds: 5_000_000_000)
     #expect(Poller.timeout(until: nil, now: now) == -1)

@@ -49,6 +49,27 @@ struct FlowTests {
   }
 
   @Test
+  func aSpillTakesMoreBehindWhatItHolds() {
+    var spill = Spill()
+    let bytes: [UInt8] = Array(0..<100)
+    func append(_ range: Range<Int>) -> Int {
+      bytes[range].withUnsafeBytes { spill.append($0.baseAddress!, count: $0.count) }
+    }
+    #expect(append(0..<40) == 40)
+    let nothing = spill.drop(30)
+    #expect(nothing == 0)
+    // The part that is gone takes no memory any more.
+    #expect(append(40..<60) == -10)
+    #expect(append(60..<100) == 40)
+    let rest = Array(spill.remaining)
+    #expect(rest == Array(30..<100))
+    let freed = spill.drop(70)
+    #expect(freed == 70)
+    let isHolding = spill.isHolding
+    #expect(!isHolding)
+  }
+
+  @Test
   func aSessionAtRestIsSmall() {
     #expect(MemoryLayout<TCPSession>.size <= 256)
   }

@@ -330,10 +330,12 @@ private func path(_ bytes: [UInt8]) -> [UInt8] { bytes + [UInt8](repeating: 0, c
 
 @Suite struct ProxyHeaderWriterTests {
   private func write(
-    _ writer: ProxyHeaderWriter, _ source: SocketAddress, _ destination: SocketAddress, authority: String? = nil
+    _ writer: ProxyHeaderWriter, _ source: SocketAddress, _ destination: SocketAddress, authority: String? = nil,
+    tls: ProxyHeaderTLS? = nil
   ) -> [UInt8] {
     withUnsafeTemporaryAllocation(byteCount: ProxyHeaderWriter.longest, alignment: 1) { buffer in
-      Array(buffer[..<writer.write(source: source, destination: destination, authority: authority, to: buffer)])
+      Array(
+        buffer[..<writer.write(source: source, destination: destination, authority: authority, tls: tls, to: buffer)])
     }
   }
 
@@ -422,10 +424,16 @@ private func path(_ bytes: [UInt8]) -> [UInt8] { bytes + [UInt8](repeating: 0, c
 
   @Test func fitsTheSmallestSegment() {
     #expect(ProxyHeaderWriter.longest <= 536)
+    let (source, destination) = (String(repeating: "a", count: 200), String(repeating: "b", count: 107))
+    // What is longest; and what still fits of the rest.
+    let tls = ProxyHeaderTLS(
+      version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", alpn: "h2", isVerified: true,
+      commonName: String(repeating: "n", count: 64))
     let longest = write(
-      ProxyHeaderWriter(version: .v2, hasChecksum: true), .unix(String(repeating: "a", count: 200)),
-      .unix(String(repeating: "b", count: 107)), authority: String(repeating: "c", count: 255))
-    #expect(longest.count == ProxyHeaderWriter.longest)
+      ProxyHeaderWriter(version: .v2, hasChecksum: true), .unix(source), .unix(destination),
+      authority: String(repeating: "c", count: 255), tls: tls)
+    #expect(longest.count <= ProxyHeaderWriter.longest)
+    #expect(longest.contains(0x20))
     #expect(
       parse(longest)
         == .header(
@@ -434,5 +442,28 @@ private func path(_ bytes: [UInt8]) -> [UInt8] { bytes + [UInt8](repeating: 0, c
             origin: .proxied(
               source: .unix(String(repeating: "a", count: 107)), destination: .unix(String(repeating: "b", count: 107))),
             length: longest.count)))
+  }
+
+  @Test func tellsOfTLS() {
+    let ends = (SocketAddress.ip(IPAddress("192.0.2.1")!, port: 1), SocketAddress.ip(IPAddress("192.0.2.2")!, port: 2))
+    let writer = ProxyHeaderWriter(version: .v2)
+    func tlvs(_ tls: ProxyHeaderTLS) -> [UInt8] { Array(write(writer, ends.0, ends.1, tls: tls).dropFirst(28)) }
+    #expect(
+      tlvs(ProxyHeaderTLS(version: "TLSv1.2", cipher: "X", alpn: "h2"))
+        == [1, 0, 2] + Array("h2".utf8) + [0x20, 0, 19, 1, 0, 0, 0, 1] + [0x21, 0, 7] + Array("TLSv1.2".utf8)
+        + [0x23, 0, 1] + Array("X".utf8))
+    // A certificate: on this connection; in the session that it goes on with.
+    var tls = ProxyHeaderTLS(version: "", cipher: "", isVerified: true, commonName: "A")
+    #expect(tlvs(tls) == [0x20, 0, 9, 7, 0, 0, 0, 0, 0x22, 0, 1, 0x41])
+    tls.isResumed = true
+    #expect(tlvs(tls) == [0x20, 0, 9, 5, 0, 0, 0, 0, 0x22, 0, 1, 0x41])
+    // What does not fit is left out.
+    tls.commonName = String(repeating: "n", count: 600)
+    tls.alpn = String(repeating: "p", count: 600)
+    #expect(tlvs(tls) == [0x20, 0, 5, 5, 0, 0, 0, 0])
+    // Version 1 has no place for it.
+    #expect(
+      write(ProxyHeaderWriter(version: .v1), ends.0, ends.1, tls: tls)
+        == Array("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n".utf8))
   }
 }

@@ -14,7 +14,7 @@ enum Sides: String, CaseIterable, Sendable {
 }
 
 /// A proxy before an echo, with TLS on some sides, and clients for it.
-struct SecureSetting {
+struct SecureSetting: @unchecked Sendable {
   let proxy: Proxy
   let server: TestServer
   private let peer: TLSPeer?

@@ -4,6 +4,7 @@ import TLS
 /// The files of a configuration, in memory.
 public final class MemoryFiles: Sendable {
   private let contents = Mutex<[String: TLSFile]>([:])
+  private let texts = Mutex<[String: String]>([:])
 
   public init(_ files: [String: String] = [:]) {
     for (path, text) in files { self[path] = text }
@@ -11,7 +12,10 @@ public final class MemoryFiles: Sendable {
 
   public subscript(path: String) -> String {
     get { "" }
-    set { write(path, Array(newValue.utf8)) }
+    set {
+      texts.withLock { $0[path] = newValue }
+      write(path, Array(newValue.utf8))
+    }
   }
 
   public func write(_ path: String, _ bytes: [UInt8], exposure: String? = nil) {
@@ -25,6 +29,9 @@ public final class MemoryFiles: Sendable {
     self["\(name).key"] = certificate.key.pem(passphrase: passphrase)
     return CertificateSource(certificate: "\(name).pem", key: "\(name).key")
   }
+
+  /// What was written.
+  public func text(_ path: String) -> String { texts.withLock { $0[path] ?? "" } }
 
   public var files: TLSFiles {
     TLSFiles(

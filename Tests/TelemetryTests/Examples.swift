@@ -62,6 +62,10 @@ enum Examples {
     backend: backend, phase: .returned(after: .milliseconds(63_881), passes: 2), cause: nil, failures: 0, sessions: 0,
     standing: all)
 
+  static let unresolved = UnresolvedEvent(
+    backend: BackendDetails(pool: "web", name: "db1.internal:5432", address: "db1.internal:5432"),
+    cause: "\"db1.internal\" cannot be resolved: Name or service not known", standing: twoOfThree)
+
   /// One for each kind of cause that is not refusal.
   static var causes: [HealthEvent] {
     let app2 = BackendDetails(pool: "web", name: "app2", address: "10.0.0.6:8080")

@@ -35,6 +35,7 @@ import Testing
         text(Examples.ejected, start),
         text(Examples.spared, start),
         text(Examples.returned, start + .milliseconds(63_881)),
+        text(Examples.unresolved, start),
       ]
     #expect(block("log") == written)
   }
@@ -52,11 +53,12 @@ import Testing
         json(Examples.ejected, moment),
         json(Examples.spared, moment),
         json(Examples.returned, moment + .milliseconds(63_881)),
+        json(Examples.unresolved, moment),
         json(Examples.stillUp, moment + .milliseconds(-1253)),
       ])
   }
 
-  @Test(arguments: ["health", "flapping", "damping", "ejection", "check"])
+  @Test(arguments: ["health", "flapping", "damping", "ejection", "unresolved", "check"])
   func theTableNamesTheKeysInTheirOrder(event: String) throws {
     let example = try #require(block("json").first { $0.contains("\"event\":\"\(event)\"") })
     let keys = try topLevelKeys(example)

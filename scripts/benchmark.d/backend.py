@@ -23,7 +23,7 @@ class Backend:
     configuration.write_text(fill("nginx-backend.conf", stage.folder, self.port, bulk=bulk_path))
     self.child = Child(
       "backend", [packages.find("nginx"), "-e", "stderr", "-p", stage.folder, "-c", configuration],
-      stage.load_processor, stage.folder)
+      stage.folder, stage.load_processor)
 
   def __enter__(self):
     self.child.await_listening(self.port)

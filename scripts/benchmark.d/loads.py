@@ -1,31 +1,26 @@
 """What is sent through a proxy. A load runs inside its `with` block and says how much it has completed so far."""
 
-import json
 import selectors
 import socket
 import threading
 import time
 
-import packages
+import wrk
 from failure import Failure
 from processes import Child
-from proxies import HERE
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 
 class RequestLoad:
-  """wrk: as many requests as a number of connections can carry, each sent when the answer before it has come."""
+  """Requests of wrk through a number of connections."""
 
   def __init__(self, stage, backend, port, connections, seconds, new_connection=False):
     self.backend = backend
     self.limit = seconds + 15
-    header = ["-H", "Connection: close"] if new_connection else []
     self.child = Child(
-      "wrk",
-      [packages.find("wrk"), "--threads", 1, "--connections", connections, "--duration", f"{seconds}s",
-       "--timeout", "10s", "--script", HERE / "wrk.lua", *header, f"http://127.0.0.1:{port}/"],
-      stage.load_processor, stage.folder)
+      "wrk", wrk.command(f"http://127.0.0.1:{port}/", connections, seconds, new_connection), stage.folder,
+      stage.load_processor)
 
   def __enter__(self):
     return self
@@ -40,7 +35,7 @@ class RequestLoad:
   def outcome(self):
     """p99 in milliseconds and the requests that failed, over the whole run. Waits for wrk to end."""
     output = self.child.await_end(self.limit)
-    report = json.loads(output.strip().splitlines()[-1])
+    report = wrk.report(output)
     failed = sum(report[kind] for kind in ("connect", "read", "write", "status", "timeout"))
     return report["p99"] / 1000, failed
 

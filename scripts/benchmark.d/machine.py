@@ -1,10 +1,8 @@
-"""The machine under the benchmark: its processors, descriptor limit, ports and the words that describe it."""
+"""The machine under the benchmark: its processors, descriptor limit and the words that describe it."""
 
 import os
 import platform
-import random
 import resource
-import socket
 from pathlib import Path
 
 from failure import Failure
@@ -30,26 +28,6 @@ def raise_descriptor_limit():
     hard = DESCRIPTORS
   if soft == resource.RLIM_INFINITY or soft < DESCRIPTORS:
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
-
-
-class Ports:
-  """Hands out free TCP ports below the ephemeral range, where no outgoing connection can take them first."""
-
-  def __init__(self):
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    self.candidates = list(range(max(1024, first - 10_000), max(1124, first)))
-    random.shuffle(self.candidates)
-
-  def next(self):
-    while self.candidates:
-      port = self.candidates.pop()
-      with socket.socket() as probe:
-        try:
-          probe.bind(("127.0.0.1", port))
-        except OSError:
-          continue
-      return port
-    raise Failure("no free TCP port below the ephemeral range")
 
 
 def describe():

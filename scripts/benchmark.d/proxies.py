@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import packages
+import tools
 from failure import Failure
 from processes import Child
 
@@ -30,7 +31,7 @@ class Proxy:
     name = self.title.lower().replace(" ", "-")
     configuration = stage.folder / f"{name}-{self.template}"
     configuration.write_text(fill(self.template, stage.folder, port, backend=backend_port))
-    child = Child(name, self.arguments(configuration), stage.proxy_processor, stage.folder)
+    child = Child(name, self.arguments(configuration), stage.folder, stage.proxy_processor)
     child.port = port
     try:
       child.await_listening(port)
@@ -80,7 +81,7 @@ class Nginx(Proxy):
 
 def fill(template, folder, listen, **more):
   text = string.Template((HERE / template).read_text())
-  return text.substitute(folder=folder, listen=listen, stream_module=packages.STREAM_MODULE, **more)
+  return text.substitute(folder=folder, listen=listen, stream_module=tools.STREAM_MODULE, **more)
 
 
 def first_version(command):

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 import Configuration
 import Glibc
 import Reactor
@@ -34,5 +35,23 @@ struct CheckCommand: ParsableCommand {
     for warning in KernelAdvice.warnings(configuration) { print(warning) }
     var expiry = CertificateExpiry()
     Supervisor.say(tls.warnings(configuration, &expiry), most: 1000) { print($0) }
+    try resolve(configuration)
+  }
+
+  /// What the backends' host names stand for. One that cannot be resolved is no mistake of the file.
+  private func resolve(_ configuration: Configuration) throws {
+    var names = NameBook()
+    names.add(configuration.hostNames)
+    try Resolver().answer(&names, interruption: nil)
+    for name in names.names {
+      if let addresses = names.addresses(of: name) { print("\"\(name)\" is \(addresses)") }
+    }
+    for pool in configuration.pools {
+      for backend in pool.resolved(by: names) {
+        guard case .nowhere(let cause) = backend.place else { continue }
+        let place = configuration.places.description(of: "pools.\(pool.name).backends")
+        print("\(place): \(cause): \(backend.name) is down until that succeeds")
+      }
+    }
   }
 }

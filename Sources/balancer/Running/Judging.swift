@@ -94,7 +94,7 @@ extension Supervisor {
   // MARK: Our own network
 
   private var checkedBackends: Int {
-    pools.values.reduce(0) { $0 + ($1.configuration.health == nil ? 0 : $1.backends.count) }
+    pools.values.reduce(0) { $0 + ($1.configuration.health == nil ? 0 : $1.backends.count(where: \.isResolved)) }
   }
 
   private mutating func beginSuspicion(_ grounds: NetworkSuspicion.Grounds, now: Instant) {

@@ -1,11 +1,12 @@
 import Configuration
 import Reactor
 
-/// What a configuration asks of the kernel and does not get: connections then go on without it.
+/// What a configuration asks of the kernel and does not get.
 enum KernelAdvice {
   static func warnings(
     _ configuration: Configuration, fastOpen: FastOpen = .ofThisMachine,
-    hasMultipathTCP: @autoclosure () -> Bool = MultipathTCP.isAvailable
+    hasMultipathTCP: @autoclosure () -> Bool = MultipathTCP.isAvailable,
+    mayBeTransparent: @autoclosure () -> Bool = TransparentSockets.arePermitted
   ) -> [String] {
     var warnings: [String] = []
     func warn(_ path: String, _ message: String) {
@@ -22,10 +23,16 @@ enum KernelAdvice {
       }
       if listener.mptcp, lacksMultipath { warn("\(path).mptcp", multipath) }
     }
+    let lacksTransparency = configuration.pools.contains { $0.source == .client } ? !mayBeTransparent() : false
     for pool in configuration.pools {
       let path = "pools.\(pool.name)"
       if pool.fastOpen, !fastOpen.forClients {
         warn("\(path).fastOpen", "this machine does not use it: set bit 1 of net.ipv4.tcp_fastopen (sysctl)")
+      }
+      if pool.source == .client, lacksTransparency {
+        warn(
+          "\(path).source",
+          "this process has no CAP_NET_ADMIN, without which no connection can have the client's address")
       }
       if pool.mptcp, lacksMultipath { warn("\(path).mptcp", multipath) }
     }

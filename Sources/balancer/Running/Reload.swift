@@ -7,41 +7,54 @@ import TCPProxy
 import TLS
 
 extension Supervisor {
-  /// Reads the file again and changes what differs. Everything that can fail is done first, so that a reload happens
-  /// as a whole or not at all.
+  /// Reads the file again and changes what differs, once the host names that are new in it have been looked up: until
+  /// then everything goes on as it was, signals too.
   mutating func reload() {
     let logger = log.logger("reload")
+    awaited = nil
     let new: Configuration
     do { new = try file.load() } catch {
       refuse("\(error)", logger)
       return
     }
+    if ConfigurationDiff(from: configuration, to: new).isEmpty, tls.isCurrent {
+      _ = awaitNames(of: new)
+      logger.notice(
+        "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
+      return
+    }
+    if !awaitNames(of: new) { apply(new) }
+  }
+
+  /// Changes what differs from a new configuration. Everything that can fail is done first, so that it happens as a whole
+  /// or not at all.
+  mutating func apply(_ new: Configuration) {
+    let logger = log.logger("reload")
     let difference = ConfigurationDiff(from: configuration, to: new)
     let newTLS: TLSContexts
+    let plan: Plan
     do {
       try upkeep.prepare(for: new)
       newTLS = try TLSContexts(new, former: tls, commons: upkeep.commons)
+      if difference.isEmpty, newTLS.isSame(as: tls) {
+        // Files were written again, with what they held before.
+        tls = newTLS
+        logger.notice("\(file.path) holds no change, and neither do the files of its tls")
+        return
+      }
+      plan = try Plan(new, newTLS, running: self)
+      try log.apply(new.log, former: configuration.log)
     } catch {
       refuse("\(error)", logger)
-      return
-    }
-    if difference.isEmpty, newTLS.isSame(as: tls) {
-      logger.notice("\(file.path) holds no change")
+      names.keep(only: configuration.hostNames)
       return
     }
     let lines = difference.lines + newTLS.renewed(since: tls)
-    let plan: Plan
-    do { plan = try Plan(new, newTLS, running: self) } catch {
-      refuse("\(error)", logger)
-      return
-    }
-    do { try log.apply(new.log, former: configuration.log) } catch {
-      refuse("\(error)", logger)
-      return
-    }
+    let former = pools
     carryOut(plan, logger)
     logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
     for line in lines { logger.notice("\(line)") }
+    for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
     }
@@ -73,7 +86,7 @@ extension Supervisor {
       self.configuration = configuration
       self.tls = tls
       for pool in configuration.pools {
-        pools[pool.name] = try RunningPool(pool, tls: tls, former: running.pools[pool.name])
+        pools[pool.name] = try RunningPool(pool, tls: tls, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
@@ -87,6 +100,7 @@ extension Supervisor {
     let removed = removedBackends(plan)
     configuration = plan.configuration
     tls = plan.tls
+    names.keep(only: configuration.hostNames)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
@@ -112,6 +126,7 @@ extension Supervisor {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
     watchTLS()
+    workers.keepSpares(spareOrders)
     // Sessions that wait may have a backend now, and a higher limit may let clients in.
     judgeAnew()
     workers.resumeAccepting()

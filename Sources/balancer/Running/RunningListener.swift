@@ -18,10 +18,10 @@ struct RunningListener {
   /// - Parameter pools: all of the configuration, by name.
   init(
     _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, former: RunningListener?
-  ) throws(Resolver.Failure) {
+  ) throws(HostLookup.Failure) {
     var addresses: [SocketAddress] = []
     for endpoint in configuration.listen {
-      for address in try Resolver.addresses(of: endpoint) where !addresses.contains(address) {
+      for address in try HostLookup.addresses(of: endpoint) where !addresses.contains(address) {
         addresses.append(address)
       }
     }
@@ -97,6 +97,7 @@ extension Destination.Settings {
     wait = (pool.health?.timeout ?? .zero) + .seconds(1)
     queue = pool.timeouts.queue
     keepAlive = pool.tcpKeepAlive
+    prewarm = pool.prewarm
     watchesOutcomes = pool.outlier != nil
     sendProxy =
       switch pool.sendProxy {

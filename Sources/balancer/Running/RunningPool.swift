@@ -11,51 +11,48 @@ struct RunningPool {
   /// How sessions reach it.
   let destination: Destination
   var configuration: PoolConfiguration
-  /// In the order of the file.
+  /// In the order of the file; those of one host name in the order of their addresses.
   var backends: [Backend]
+  /// What they came from, by the same order.
+  let resolved: [ResolvedBackend]
   /// Which backend clients had, where `sticky` asks for it.
   private let stickiness: Stickiness?
   /// How they are talked to by TLS.
   private var peers: BackendPeers
   /// The same for the workers; one object over all reloads. nil where no backend ever was.
   private let sessionPeers: TLSPeers?
-  /// Where each of them is checked.
-  private let checkAddresses: [SocketAddress]
   /// What they are, by the same order.
   var verdicts: PoolVerdicts
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
-  /// - Throws: `Resolver.Failure`, or `TLSProblems`.
-  init(_ configuration: PoolConfiguration, tls: TLSContexts, former: RunningPool?) throws {
-    var backends: [Backend] = []
-    var checkAddresses: [SocketAddress] = []
-    for backend in configuration.backends {
-      let address = try Resolver.addresses(of: backend.address)[0]
-      let kept = former?.backends.first {
-        $0.name == backend.name && $0.address == address && $0.labels == backend.labels
-      }
-      backends.append(
-        kept ?? Backend(pool: configuration.name, name: backend.name, address: address, labels: backend.labels))
-      checkAddresses.append(
-        try backend.check.map { check throws(Resolver.Failure) in try Resolver.addresses(of: check)[0] }
-          ?? address.with(port: configuration.health?.port))
+  init(
+    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, former: RunningPool?
+  ) throws(TLSProblems) {
+    resolved = configuration.resolved(by: names)
+    let backends = resolved.map { backend in
+      let address: SocketAddress = if case .at(let address, _) = backend.place { address } else { .nowhere }
+      let labels = backend.configuration.labels
+      return former?.backends.first { $0.name == backend.name && $0.address == address && $0.labels == labels }
+        ?? Backend(pool: configuration.name, name: backend.name, address: address, labels: labels)
     }
     self.configuration = configuration
     self.backends = backends
-    peers = try BackendPeers(backends, configuration, tls, former: former?.peers)
+    peers = try BackendPeers(backends, resolved, of: configuration, tls, former: former?.peers)
     sessionPeers = former?.sessionPeers ?? (peers.isEmpty ? nil : TLSPeers(peers.forSessions(backends)))
-    self.checkAddresses = checkAddresses
-    let members = zip(backends, configuration.backends).map { backend, configuration in
+    let members = zip(backends, resolved).map { backend, resolved in
       Member(
-        backend: backend, weight: configuration.weight, connections: configuration.connections,
-        backup: configuration.backup)
+        backend: backend, weight: resolved.configuration.weight, connections: resolved.configuration.connections,
+        backup: resolved.configuration.backup)
     }
+    let absent = Set(backends.indices.filter { !backends[$0].isResolved })
     let initial = Self.initialHealth(configuration)
     let slowStart = SlowStart(duration: configuration.slowStart)
     let verdictSettings = PoolVerdicts.Settings(configuration)
-    verdicts = former?.verdicts ?? PoolVerdicts(verdictSettings, count: backends.count)
+    verdicts = former?.verdicts ?? PoolVerdicts(verdictSettings, count: backends.count, absent: absent)
     if let former {
-      verdicts.reset(verdictSettings, former: backends.map { backend in former.backends.firstIndex { $0 === backend } })
+      verdicts.reset(
+        verdictSettings, former: backends.map { backend in former.backends.firstIndex { $0 === backend } },
+        absent: absent)
     }
     if let former {
       pool = former.pool
@@ -63,7 +60,7 @@ struct RunningPool {
     } else {
       pool = Pool(
         name: configuration.name, scheduler: SchedulerKind(configuration.scheduler), members: members,
-        queue: configuration.queue, slowStart: slowStart, initialHealth: { _ in initial })
+        queue: configuration.queue, slowStart: slowStart, initialHealth: { $0.isResolved ? initial : .down })
       prepared = nil
     }
     stickiness = configuration.sticky.map { sticky in
@@ -86,13 +83,13 @@ struct RunningPool {
     sessionPeers?.set(peers.forSessions(backends))
     pool.apply(
       scheduler: scheduler, members: members, queue: configuration.queue, slowStart: slowStart,
-      initialHealth: { _ in initial })
+      initialHealth: { $0.isResolved ? initial : .down })
     prepared = nil
   }
 
   /// Files have changed, and contexts with them.
   mutating func renew(_ tls: TLSContexts) throws(TLSProblems) {
-    peers = try BackendPeers(backends, configuration, tls, former: peers)
+    peers = try BackendPeers(backends, resolved, of: configuration, tls, former: peers)
     sessionPeers?.set(peers.forSessions(backends))
   }
 
@@ -111,10 +108,11 @@ struct RunningPool {
     let check = configuration.health.map { HealthCheck($0) } ?? .tcp()
     let settings = configuration.health.map { HealthSettings($0) } ?? HealthSettings(initial: .down)
     return backends.indices.compactMap { member in
+      guard case .at(_, let address) = resolved[member].place else { return nil }
       let isEjected = verdicts.isEjected(member)
       if configuration.health == nil, !isEjected { return nil }
       return HealthTarget(
-        backend: backends[member], settings: settings, check: check, address: checkAddresses[member],
+        backend: backends[member], settings: settings, check: check, address: address,
         tls: configuration.health == nil ? nil : peers.forChecks(of: backends[member]),
         isWatched: areWatched || isEjected)
     }
@@ -162,14 +160,6 @@ extension HealthCheck {
       case .smtp: .smtp
       case .script: .script(health.script ?? [])
       }
-  }
-}
-
-extension SocketAddress {
-  /// The same address with another port, where it has one.
-  fileprivate func with(port: Int?) -> SocketAddress {
-    guard case .ip(let address, _) = self, let port = port.flatMap(UInt16.init(exactly:)) else { return self }
-    return .ip(address, port: port)
   }
 }
 

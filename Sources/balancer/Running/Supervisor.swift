@@ -14,7 +14,7 @@ import Telemetry
 /// workers have to say. It is the one writer of pools, listeners and log settings.
 struct Supervisor: ~Copyable {
   private enum Word: UInt64 {
-    case signal, mailbox
+    case signal, mailbox, answers
   }
 
   let file: ConfigurationFile
@@ -35,6 +35,11 @@ struct Supervisor: ~Copyable {
   var suspicion = NetworkSuspicion()
   var tls: TLSContexts
   var upkeep: TLSUpkeep
+  /// The host names of the backends.
+  var names: NameBook
+  let resolver: Resolver
+  /// A reload that waits for answers to names.
+  var awaited: Awaited?
   let mailbox: Mailbox<ControlMessage>
   private let signals: SignalSource
   private let poller: Poller
@@ -64,7 +69,7 @@ struct Supervisor: ~Copyable {
       throw fail(ExitStatus.system, "balancer: cannot start: \(error) in \(error.operation)")
     } catch let error as ExitCode {
       throw error
-    } catch let error as Resolver.Failure {
+    } catch let error as HostLookup.Failure {
       throw fail(ExitStatus.configuration, "balancer: cannot start: \(error)")
     } catch {
       throw fail(ExitStatus.unavailable, "balancer: cannot start: \(error)")
@@ -82,8 +87,16 @@ struct Supervisor: ~Copyable {
     try poller.add(signals.descriptor, .readable, token: Word.signal.rawValue)
     try poller.add(mailbox.descriptor, .readable, token: Word.mailbox.rawValue)
 
+    let resolver = try Resolver()
+    try poller.add(resolver.descriptor, .readable, token: Word.answers.rawValue)
+    var names = NameBook()
+    names.add(configuration.hostNames)
+    try resolver.answer(&names, interruption: signals.descriptor)
+
     var pools: [String: RunningPool] = [:]
-    for pool in configuration.pools { pools[pool.name] = try RunningPool(pool, tls: tls, former: nil) }
+    for pool in configuration.pools {
+      pools[pool.name] = try RunningPool(pool, tls: tls, names: names, former: nil)
+    }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
       listeners[listener.name] = try RunningListener(listener, pools: pools, tls: tls, former: nil)
@@ -113,6 +126,8 @@ struct Supervisor: ~Copyable {
     self.configuration = configuration
     self.descriptorLimit = descriptorLimit
     self.log = log
+    self.names = names
+    self.resolver = resolver
     self.pools = pools
     self.listeners = listeners
     self.entrances = entrances
@@ -154,7 +169,10 @@ struct Supervisor: ~Copyable {
         """)
     }
     watchTLS()
+    sayFirstAnswers()
+    for pool in configuration.pools { sayUnresolved(pool.name) }
     checker.configure(healthTargets)
+    workers.keepSpares(spareOrders)
     for entrance in opened { open(entrance, logger) }
     logger.notice("ready")
   }
@@ -180,6 +198,13 @@ struct Supervisor: ~Copyable {
     return configuration.pools.flatMap { pools[$0.name]?.healthTargets(areWatched: isSuspected) ?? [] }
   }
 
+  /// The spare connections that pools want with `prewarm`.
+  var spareOrders: [SpareOrder] {
+    let used = Set(configuration.listeners.flatMap(\.pools))
+    return configuration.pools.compactMap { used.contains($0.name) ? pools[$0.name] : nil }
+      .compactMap { SpareOrder($0.destination, $0.backends) }
+  }
+
   /// Hands an entrance to the workers.
   func open(_ entrance: Entrances.Entrance, _ logger: Logger) {
     guard let listener = Entrances.owner(of: entrance, among: Array(listeners.values)) else { return }
@@ -196,13 +221,17 @@ struct Supervisor: ~Copyable {
 
   private mutating func loop() -> Int32 {
     while exitStatus == nil {
-      let deadline = [incidentReporter.restUntil, healthReporter.nextTick, nextJudgement, upkeep.next, drainEnd]
-        .compactMap { $0 }.min()
+      let deadline = [
+        incidentReporter.restUntil, healthReporter.nextTick, nextJudgement, upkeep.next, names.nextDue, awaited?.end,
+        drainEnd,
+      ]
+      .compactMap { $0 }.min()
       let count = poller.wait(timeout: Poller.timeout(until: deadline, now: Clock.now))
       for index in 0..<count {
         switch Word(rawValue: poller.event(at: index).token) {
         case .signal: while let signal = signals.take() { handle(signal: signal) }
         case .mailbox: for message in mailbox.take() { handle(message) }
+        case .answers: takeAnswers(now: Clock.now)
         case nil: break
         }
       }
@@ -210,6 +239,8 @@ struct Supervisor: ~Copyable {
       if let end = incidentReporter.restUntil, end <= now { incidentReporter.report(incidents, now: now) }
       judge(now: now)
       tendTLS(now: now)
+      lookUpNames(now: now)
+      if let awaited, awaited.end <= now { endWait(awaited) }
       for backend in healthReporter.tick(now: now) { workers.closeSessions(of: backend) }
       if let end = drainEnd, end <= now { drainExpired() }
     }
@@ -255,6 +286,7 @@ struct Supervisor: ~Copyable {
       \(configuration.shutdown.drain.text) to finish (a second signal stops at once)
       """)
     drainEnd = Clock.now + configuration.shutdown.drain
+    awaited = nil
     entrances.letGo()
     workers.drain()
   }

@@ -19,9 +19,10 @@ struct BackendPeers {
 
   /// Takes a peer over from `former` where it would be the same: it has the sessions that may be resumed.
   init(
-    _ backends: [Backend], _ configuration: PoolConfiguration, _ contexts: TLSContexts, former: BackendPeers?
+    _ backends: [Backend], _ resolved: [ResolvedBackend], of configuration: PoolConfiguration,
+    _ contexts: TLSContexts, former: BackendPeers?
   ) throws(TLSProblems) {
-    for (backend, settings) in zip(backends, configuration.backends) {
+    for (backend, settings) in zip(backends, resolved.map(\.configuration)) {
       let former = former?.pairs[ObjectIdentifier(backend)]
       let host = TLSServerName(settings.address)
       let sessions = try Self.entry(

@@ -62,6 +62,9 @@ struct TLSContexts: Sendable {
     }
   }
 
+  /// Whether no file has changed since.
+  var isCurrent: Bool { servers.values.allSatisfy(\.record.isCurrent) && clients.values.allSatisfy(\.record.isCurrent) }
+
   /// Whether these are the very same contexts.
   func isSame(as other: TLSContexts) -> Bool {
     servers.mapValues { ObjectIdentifier($0.context) } == other.servers.mapValues { ObjectIdentifier($0.context) }

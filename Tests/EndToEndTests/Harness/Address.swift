@@ -1,8 +1,10 @@
 import Foundation
 
-/// Where a test listens or connects: always on this machine.
+/// Where a test listens or connects.
 enum Address: Hashable, Sendable, CustomStringConvertible {
   case ipv4(UInt16)
+  /// An IPv4 or IPv6 address, on this machine or in a network of namespaces.
+  case host(String, UInt16)
   case ipv6(UInt16)
   case unix(String)
 
@@ -10,6 +12,7 @@ enum Address: Hashable, Sendable, CustomStringConvertible {
   var description: String {
     switch self {
     case .ipv4(let port): "127.0.0.1:\(port)"
+    case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     case .ipv6(let port): "[::1]:\(port)"
     case .unix(let path): "unix:\(path)"
     }
@@ -18,6 +21,7 @@ enum Address: Hashable, Sendable, CustomStringConvertible {
   var family: Int32 {
     switch self {
     case .ipv4: AF_INET
+    case .host(let host, _): host.contains(":") ? AF_INET6 : AF_INET
     case .ipv6: AF_INET6
     case .unix: AF_UNIX
     }
@@ -30,19 +34,24 @@ enum Address: Hashable, Sendable, CustomStringConvertible {
         pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
       }
     }
-    switch self {
-    case .ipv4(let port):
+    func passIP(_ host: String, _ port: UInt16) -> Result {
+      if host.contains(":") {
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = port.bigEndian
+        inet_pton(AF_INET6, host, &address.sin6_addr)
+        return pass(address, MemoryLayout<sockaddr_in6>.size)
+      }
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
       address.sin_port = port.bigEndian
-      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      inet_pton(AF_INET, host, &address.sin_addr)
       return pass(address, MemoryLayout<sockaddr_in>.size)
-    case .ipv6(let port):
-      var address = sockaddr_in6()
-      address.sin6_family = sa_family_t(AF_INET6)
-      address.sin6_port = port.bigEndian
-      address.sin6_addr = in6addr_loopback
-      return pass(address, MemoryLayout<sockaddr_in6>.size)
+    }
+    switch self {
+    case .ipv4(let port): return passIP("127.0.0.1", port)
+    case .ipv6(let port): return passIP("::1", port)
+    case .host(let host, let port): return passIP(host, port)
     case .unix(let path):
       var address = sockaddr_un()
       address.sun_family = sa_family_t(AF_UNIX)

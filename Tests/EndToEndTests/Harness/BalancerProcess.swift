@@ -18,15 +18,17 @@ final class BalancerProcess {
   var log: Lines { process.errors }
   var figures: ProcessFigures { ProcessFigures(pid: process.pid) }
 
-  /// - Parameter log: the file that the configuration names, where it names one.
+  /// - Parameters:
+  ///   - log: the file that the configuration names, where it names one.
+  ///   - wrapper: a command that becomes the program behind it, such as `ip netns exec NAME`.
   init(
     _ configuration: String, in folder: URL, environment: [String: String] = [:], descriptorLimit: Int? = nil,
-    passing: [Int32] = [], log: URL? = nil
+    passing: [Int32] = [], log: URL? = nil, inside wrapper: [String] = []
   ) throws {
     configurationFile = folder.appendingPathComponent("balancer.json")
     logFile = log
     process = try ChildProcess(
-      Self.command(configuration, in: folder), environment: environment, descriptorLimit: descriptorLimit,
+      wrapper + Self.command(configuration, in: folder), environment: environment, descriptorLimit: descriptorLimit,
       passing: passing)
   }
 

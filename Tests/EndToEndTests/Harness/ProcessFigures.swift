@@ -19,6 +19,17 @@ struct ProcessFigures {
     }
   }
 
+  /// A bit for each signal that its main thread blocks, the lowest for signal 1.
+  var blockedSignals: UInt64 {
+    get throws {
+      let line = try text("status").split(separator: "\n").first { $0.hasPrefix("SigBlk:") }
+      guard let mask = line.flatMap({ UInt64($0.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16) }) else {
+        throw Failure("/proc/\(pid)/status cannot be read")
+      }
+      return mask
+    }
+  }
+
   var threads: Int { get throws { try names("task").count } }
 
   /// Resident memory in bytes.

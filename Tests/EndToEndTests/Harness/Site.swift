@@ -41,6 +41,9 @@ final class Site {
     return backend
   }
 
+  /// Lets a server that a test has made live as long as this.
+  func keep(_ backend: AnyObject) { backends.append(backend) }
+
   /// Servers named `a`, `b`, `c` and so on.
   func backends(_ count: Int) throws -> [TestBackend] {
     try "abcdefghijklmnopqrstuvwxyz".prefix(count).map { try backend(String($0)) }
@@ -65,11 +68,11 @@ final class Site {
 
   func balancer(
     _ configuration: String, environment: [String: String] = [:], descriptorLimit: Int? = nil, passing: [Int32] = [],
-    log: URL? = nil
+    log: URL? = nil, inside wrapper: [String] = []
   ) throws -> BalancerProcess {
     let balancer = try BalancerProcess(
       configuration, in: folder, environment: environment, descriptorLimit: descriptorLimit, passing: passing,
-      log: log)
+      log: log, inside: wrapper)
     balancers.append(balancer)
     try balancer.waitUntilReady()
     return balancer

@@ -182,7 +182,7 @@ final class ListeningSocket: @unchecked Sendable {
     // A port whose last connections are in TIME_WAIT can be listened on again.
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
     if case .unix(let path) = address { unlink(path) }
-    if case .ipv6 = address { setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4) }
+    if address.family == AF_INET6 { setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4) }
     guard address.withSockaddr({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, backlog) == 0 else {
       // Everything is set by now, so this runs `deinit`, which closes.
       throw SystemFailure("listen on \(address)")

@@ -1,4 +1,4 @@
-"""Child processes that are pinned to a processor and cannot outlive the benchmark."""
+"""Child processes that cannot outlive the script that started them."""
 
 import ctypes
 import os
@@ -7,28 +7,33 @@ import subprocess
 import time
 
 from failure import Failure
+from ports import is_listening
 
 PR_SET_PDEATHSIG = 1
-LISTENING = "0A"
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Child:
-  """A running program; leaving its `with` block kills it and whatever it has started."""
+  """A running program; leaving its `with` block kills it and whatever it has started in its session.
 
-  def __init__(self, name, arguments, processor, folder, environment=None):
+  It runs on one processor where that is given, and its output goes into `log`, behind that of the former child of this
+  name where `append` is set. Further options are those of subprocess.Popen.
+  """
+
+  def __init__(self, name, arguments, folder, processor=None, append=False, **options):
     self.name = name
     self.log = folder / f"{name}.log"
 
     def before_exec():
-      os.sched_setaffinity(0, {processor})
-      # Also when the benchmark itself is killed in a way that runs no clean-up.
+      if processor is not None:
+        os.sched_setaffinity(0, {processor})
+      # Also when this script is killed in a way that runs no clean-up.
       LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
-    with open(self.log, "wb") as output:
+    with open(self.log, "ab" if append else "wb") as output:
       self.process = subprocess.Popen(
         [str(argument) for argument in arguments],
-        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment,
+        **{"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT, **options},
         start_new_session=True, preexec_fn=before_exec)
     self.pid = self.process.pid
 
@@ -70,16 +75,3 @@ class Child:
   def last_words(self):
     lines = self.log.read_text(errors="replace").strip().splitlines()
     return " / ".join(lines[-5:]) or "it printed nothing"
-
-
-def is_listening(port):
-  # Listening sockets come first in the file; what follows can be a hundred thousand lines of closed connections.
-  with open("/proc/net/tcp", encoding="ascii") as sockets:
-    next(sockets)
-    for line in sockets:
-      _, local, _, state, *_ = line.split()
-      if state != LISTENING:
-        return False
-      if int(local.rpartition(":")[2], 16) == port:
-        return True
-  return False
