@@ -268,9 +268,13 @@ extension Worker {
   }
 
   private mutating func begin(onSpare handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    session.pointee.isOnSpare = true
     // What the server has said waits in the kernel, and the poller reports it again under the new token.
     established(handle, session, [])
-    guard sessions.pointer(to: handle) != nil, session.pointee.phase == .relaying, session.pointee.isUntouched
+    // With TLS to the backend its handshake shows whether the backend is there.
+    guard sessions.pointer(to: handle) != nil, session.pointee.isOnSpare, session.pointee.serverTLS.isEmpty,
+      session.pointee.isUntouched,
+      session.pointee.phase == .relaying || session.pointee.phase == .relayingSecurely
     else { return }
     session.pointee.phase = .poised
   }
@@ -281,7 +285,7 @@ extension Worker {
   ) {
     if readiness.isDisjoint(with: .reading) { return }
     if SocketIO.isKeptByPeer(session.pointee.server.number) {
-      session.pointee.phase = .relaying
+      session.pointee.phase = session.pointee.relayingPhase
       clientEvent(handle, readiness)
     } else {
       exchange(handle, session)
@@ -295,17 +299,31 @@ extension Worker {
     if !readiness.isDisjoint(with: .ending) {
       exchange(handle, session)
     } else if readiness.contains(.readable) {
-      session.pointee.phase = .relaying
+      session.pointee.phase = session.pointee.relayingPhase
       serverEvent(handle, readiness)
     }
   }
 
-  /// The backend has closed a spare while it was handed out, and no byte has moved: a new connection takes its place.
+  /// The handshake on a spare has failed: that says nothing of the backend where it had closed the spare before.
+  /// - Returns: whether a new connection takes its place.
+  mutating func exchangeIfClosed(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
+    if SocketIO.isKeptByPeer(session.pointee.server.number) {
+      session.pointee.isOnSpare = false
+      return false
+    }
+    exchange(handle, session)
+    return true
+  }
+
+  /// The backend has closed a spare while it was handed out, and no byte of the client has moved: a new connection
+  /// takes its place.
   private mutating func exchange(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
     guard let backend = session.pointee.backend else { return }
+    session.pointee.isOnSpare = false
     group.logger.debug("\(backend) closed a spare connection just as a session began on it: connecting anew")
     session.pointee.server.close()
-    backend.sessionsTotal.subtract(1, ordering: .relaxed)
+    dropBackend(session)
+    if session.pointee.phase == .poised { backend.sessionsTotal.subtract(1, ordering: .relaxed) }
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     if attempt(backend, handle, session, mayUseSpare: false) { connect(handle) }
@@ -313,6 +331,9 @@ extension Worker {
 }
 
 extension TCPSession {
+  /// What it goes on with when somebody has spoken.
+  fileprivate var relayingPhase: Phase { clientTLS.isEmpty ? .relaying : .relayingSecurely }
+
   /// No byte and no end has come from either side.
   fileprivate var isUntouched: Bool {
     toServer.bytes == 0 && toClient.bytes == 0 && !holdsBytes && !toServer.ended && !toClient.ended && !broken

@@ -29,6 +29,8 @@ struct TCPSession: ~Copyable {
   var client: Descriptor
   var server = Descriptor.none
   var phase = Phase.waiting
+  /// Its connection to the backend was there before it.
+  var isOnSpare = false
   /// Connects that have failed so far.
   var failures: UInt8 = 0
   /// A connect has failed, and the next one waits for the pool's `retryBudget`.
