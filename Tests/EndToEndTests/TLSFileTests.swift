@@ -33,7 +33,8 @@ extension EndToEnd {
     /// All of them in one go, each with its place, its file and the reason.
     @Test func everyBadFileIsNamed() throws {
       let good = try authority.issue("good", ["DNS:a.example"])
-      let locked = try authority.issue("locked", ["DNS:b.example"], passphrase: "right")
+      try authority.issue("locked", ["DNS:b.example"], passphrase: "right")
+      try authority.issue("sealed", ["DNS:d.example"], passphrase: "right")
       try write("wrong\n", to: "wrong.pass")
       try write("no certificate here\n", to: "text.pem")
       try authority.issue("other", ["DNS:c.example"])
@@ -49,7 +50,7 @@ extension EndToEnd {
                   { "certificate": "text.pem", "key": "good.key" },
                   { "certificate": "good.pem", "key": "other.key" },
                   { "certificate": "locked.pem", "key": "locked.key" },
-                  { "certificate": "locked.pem", "key": "locked.key", "keyPassphraseFile": "wrong.pass" }
+                  { "certificate": "sealed.pem", "key": "sealed.key", "keyPassphraseFile": "wrong.pass" }
                 ],
                 "clientCA": "nobody.pem",
                 "clientAuth": "require",
@@ -75,12 +76,11 @@ extension EndToEnd {
         ("8:28: \(web).certificates[1].certificate", "text.pem", "holds no certificate"),
         ("9:47: \(web).certificates[2].key", "other.key", "is not the key of the certificate in \(good.certificate)"),
         ("10:49: \(web).certificates[3].key", "locked.key", "is encrypted: name the file with its passphrase"),
-        ("11:49: \(web).certificates[4].key", "locked.key", "cannot be decrypted with the passphrase in"),
+        ("11:49: \(web).certificates[4].key", "sealed.key", "cannot be decrypted with the passphrase in"),
         ("13:21: \(web).clientCA", "nobody.pem", "cannot be read: no such file or directory (ENOENT)"),
         ("15:23: \(web).ticketKeys", "ticket.key", "must hold 80 bytes"),
         ("22:76: pools.web.backends[0].tls.ca[1]", "text.pem", "holds no certificate"),
       ]
-      _ = locked
       let result = try check(text)
       #expect(result.exit == .status(78))
       let started = try ChildProcess.run(BalancerProcess.command(text, in: site.folder, "run"))

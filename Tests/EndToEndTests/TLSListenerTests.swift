@@ -192,6 +192,39 @@ extension EndToEnd {
       #expect(try resumed([0, 2, 2, 0]) == [false, false, true, false])
     }
 
+    /// Two programs with the same keys, as on two machines; one of them changes to a new key meanwhile.
+    @Test(arguments: ["1.2", "1.3"]) func ticketKeysAreShared(_ version: String) throws {
+      let certificates = "\"certificates\": [\(try authority.issue("a", ["DNS:a.example"]).json)]"
+      for name in ["old", "new"] {
+        try Authority.openssl(["rand", "-out", "\(site.folder.path)/\(name).ticket", "80"])
+        chmod("\(site.folder.path)/\(name).ticket", 0o600)
+      }
+      let backend = try site.backend("plain")
+      let addresses = try addresses(2)
+      func keys(_ names: String...) -> String {
+        certificates + ", \"ticketKeys\": [\(names.map { "\"\($0).ticket\"" }.joined(separator: ", "))]"
+      }
+      let one = try site.balancer(Self.configuration([(addresses[0], keys("old", "new"))], backend))
+      let folder = site.folder.appendingPathComponent("two")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      for name in ["old", "new", "other"] {
+        if name == "other" { try Authority.openssl(["rand", "-out", "\(folder.path)/other.ticket", "80"]) }
+        _ = symlink("../\(name).ticket", "\(folder.path)/\(name).ticket")
+      }
+      let two = try BalancerProcess(Self.configuration([(addresses[1], keys("new", "old"))], backend), in: folder)
+      try two.waitUntilReady()
+      func resumed() throws -> [Bool?] {
+        let client = try TLSClient(addresses[0], ca: authority.certificate, maximum: version)
+        return try client.visits([0, 1, 0, 1].map { try #require(addresses[$0].port) }).map(\.resumed)
+      }
+      #expect(try resumed() == [false, true, true, true])
+      // With a key of its own it knows none of the others' tickets.
+      let mark = try two.reload(Self.configuration([(addresses[1], keys("other"))], backend))
+      try two.log.waitForLine(containing: "is in force", after: mark)
+      #expect(try resumed() == [false, false, false, false])
+      _ = one
+    }
+
     @Test func aTicketIsNoWayAroundAnotherAuthorityForClients() throws {
       let (one, two) = (try Authority("one", in: site.folder), try Authority("two", in: site.folder))
       let client = try one.issue("client", ["DNS:client"])
