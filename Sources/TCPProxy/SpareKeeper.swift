@@ -254,6 +254,7 @@ extension Worker {
         (try? poller.change(number, .everyEdge, token: Token(.server, handle).rawValue)) != nil
       else { continue }
       session.pointee.server = spare.handOver()
+      session.pointee.isOnSpare = true
       begin(onSpare: handle, session)
       fill(place)
       return true
@@ -270,7 +271,10 @@ extension Worker {
   private mutating func begin(onSpare handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
     // What the server has said waits in the kernel, and the poller reports it again under the new token.
     established(handle, session, [])
-    guard sessions.pointer(to: handle) != nil, session.pointee.phase == .relaying, session.pointee.isUntouched
+    // With TLS, a backend that has not answered the handshake has not been touched either: see `Handshaking`.
+    guard sessions.pointer(to: handle) != nil, session.pointee.phase == session.pointee.relaying,
+      session.pointee.side(.server) == nil,
+      session.pointee.isUntouched
     else { return }
     session.pointee.phase = .poised
   }
@@ -281,7 +285,7 @@ extension Worker {
   ) {
     if readiness.isDisjoint(with: .reading) { return }
     if SocketIO.isKeptByPeer(session.pointee.server.number) {
-      session.pointee.phase = .relaying
+      session.pointee.phase = session.pointee.relaying
       clientEvent(handle, readiness)
     } else {
       exchange(handle, session)
@@ -295,17 +299,23 @@ extension Worker {
     if !readiness.isDisjoint(with: .ending) {
       exchange(handle, session)
     } else if readiness.contains(.readable) {
-      session.pointee.phase = .relaying
+      session.pointee.phase = session.pointee.relaying
       serverEvent(handle, readiness)
     }
   }
 
   /// The backend has closed a spare while it was handed out, and no byte has moved: a new connection takes its place.
   private mutating func exchange(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    session.pointee.backend?.sessionsTotal.subtract(1, ordering: .relaxed)
+    exchangeSpare(handle, session)
+  }
+
+  /// Before the session counts as one of the backend's: within the handshake.
+  mutating func exchangeSpare(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
     guard let backend = session.pointee.backend else { return }
     group.logger.debug("\(backend) closed a spare connection just as a session began on it: connecting anew")
     session.pointee.server.close()
-    backend.sessionsTotal.subtract(1, ordering: .relaxed)
+    dropBackend(session)
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     if attempt(backend, handle, session, mayUseSpare: false) { connect(handle) }

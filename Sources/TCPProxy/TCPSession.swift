@@ -35,6 +35,8 @@ struct TCPSession: ~Copyable {
   var awaitsRetry = false
   /// It counts for the pool's `retryBudget`.
   var isRetrying = false
+  /// The connection was there before the session, so that the backend may have closed it just now.
+  var isOnSpare = false
   /// A side is gone while the other may still have bytes to deliver: when they are through, it is reset.
   var broken = false
   /// The kernel looks after a backend that falls silent.
@@ -93,6 +95,9 @@ struct TCPSession: ~Copyable {
   func side(_ subject: Token.Subject) -> UnsafeMutablePointer<TLSSide>? {
     subject == .client ? clientTLS.pointer : serverTLS.pointer
   }
+
+  /// The phase in which bytes flow.
+  var relaying: Phase { clientTLS.isEmpty && serverTLS.isEmpty ? .relaying : .relayingSecurely }
 
   /// Whether bytes from that side wait for the other to take them.
   func isHolding(from source: Token.Subject) -> Bool {

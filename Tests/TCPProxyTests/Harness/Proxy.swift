@@ -41,9 +41,8 @@ final class Proxy {
       destinationSettings.tls = TLSPeers(zip(backends, servers).map { ($0, $1.peer) })
     }
     change(&serviceSettings, &destinationSettings)
-    service = Service(
-      listener: "web", counters: counters, destination: Destination(pool: pool, settings: destinationSettings),
-      settings: serviceSettings)
+    let destination = Destination(pool: pool, settings: destinationSettings)
+    service = Service(listener: "web", counters: counters, destination: destination, settings: serviceSettings)
     group = try WorkerGroup(
       count: workers, admission: admission, incidents: incidents,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
@@ -52,6 +51,7 @@ final class Proxy {
       .ip(IPAddress(ipv4: 0x7F00_0001), port: 0), count: 1, backlog: 4096)
     guard case .ip(_, let port)? = SocketIO.localAddress(of: sockets[0].number) else { throw Failure("no port") }
     self.port = port
+    group.keepSpares([SpareOrder(destination, backends)].compactMap { $0 })
     group.open(Self.key, sockets: sockets, service: service)
     if isStarted { try group.start() }
   }
