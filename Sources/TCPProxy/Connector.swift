@@ -199,6 +199,7 @@ extension Worker {
 
   /// A connect that was under way has failed: the next backend, if the retries allow it.
   mutating func connectFailed(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ cause: String) {
+    if session.pointee.isOnSpare, exchangeIfClosed(handle, session) { return }
     session.pointee.server.close()
     dropBackend(session)
     if countFailure(handle, session, cause) { connect(handle) }

@@ -61,8 +61,6 @@ extension Worker {
     case .failed(let failure):
       if subject == .client {
         clientHandshakeFailed(handle, session, HandshakeCounters.Fault(failure.cause), failure.words)
-      } else if session.pointee.isOnSpare, !side.pointee.hasSpoken, failure.cause == .cut {
-        exchangeSpare(handle, session)
       } else {
         connectFailed(handle, session, "TLS: \(failure)")
       }

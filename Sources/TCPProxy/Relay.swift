@@ -86,6 +86,8 @@ extension Worker {
       guard let session = sessions.pointer(to: token.handle) else { continue }
       if session.pointee.phase == .relayingSecurely {
         _ = carry(token.handle, session, from: token.subject)
+      } else if session.pointee.phase == .poised {
+        token.subject == .client ? clientEvent(token.handle, .readable) : serverEvent(token.handle, .readable)
       } else if token.subject == .client {
         _ = pumpToServer(token.handle, session)
       } else {

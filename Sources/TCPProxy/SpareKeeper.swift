@@ -254,7 +254,6 @@ extension Worker {
         (try? poller.change(number, .everyEdge, token: Token(.server, handle).rawValue)) != nil
       else { continue }
       session.pointee.server = spare.handOver()
-      session.pointee.isOnSpare = true
       begin(onSpare: handle, session)
       fill(place)
       return true
@@ -269,12 +268,12 @@ extension Worker {
   }
 
   private mutating func begin(onSpare handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+    session.pointee.isOnSpare = true
     // What the server has said waits in the kernel, and the poller reports it again under the new token.
     established(handle, session, [])
-    // With TLS, a backend that has not answered the handshake has not been touched either: see `Handshaking`.
-    guard sessions.pointer(to: handle) != nil, session.pointee.phase == session.pointee.relaying,
-      session.pointee.side(.server) == nil,
-      session.pointee.isUntouched
+    // With TLS to the backend its handshake shows whether the backend is there.
+    guard sessions.pointer(to: handle) != nil, session.pointee.isOnSpare, session.pointee.serverTLS.isEmpty,
+      session.pointee.isUntouched, session.pointee.phase == session.pointee.relaying
     else { return }
     session.pointee.phase = .poised
   }
@@ -304,18 +303,26 @@ extension Worker {
     }
   }
 
-  /// The backend has closed a spare while it was handed out, and no byte has moved: a new connection takes its place.
-  private mutating func exchange(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
-    session.pointee.backend?.sessionsTotal.subtract(1, ordering: .relaxed)
-    exchangeSpare(handle, session)
+  /// The handshake on a spare has failed: that says nothing of the backend where it had closed the spare before.
+  /// - Returns: whether a new connection takes its place.
+  mutating func exchangeIfClosed(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
+    if SocketIO.isKeptByPeer(session.pointee.server.number) {
+      session.pointee.isOnSpare = false
+      return false
+    }
+    exchange(handle, session)
+    return true
   }
 
-  /// Before the session counts as one of the backend's: within the handshake.
-  mutating func exchangeSpare(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
+  /// The backend has closed a spare while it was handed out, and no byte of the client has moved: a new connection
+  /// takes its place.
+  private mutating func exchange(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) {
     guard let backend = session.pointee.backend else { return }
+    session.pointee.isOnSpare = false
     group.logger.debug("\(backend) closed a spare connection just as a session began on it: connecting anew")
     session.pointee.server.close()
     dropBackend(session)
+    if session.pointee.phase == .poised { backend.sessionsTotal.subtract(1, ordering: .relaxed) }
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     if attempt(backend, handle, session, mayUseSpare: false) { connect(handle) }

@@ -29,14 +29,14 @@ struct TCPSession: ~Copyable {
   var client: Descriptor
   var server = Descriptor.none
   var phase = Phase.waiting
+  /// Its connection to the backend was there before it.
+  var isOnSpare = false
   /// Connects that have failed so far.
   var failures: UInt8 = 0
   /// A connect has failed, and the next one waits for the pool's `retryBudget`.
   var awaitsRetry = false
   /// It counts for the pool's `retryBudget`.
   var isRetrying = false
-  /// The connection was there before the session, so that the backend may have closed it just now.
-  var isOnSpare = false
   /// A side is gone while the other may still have bytes to deliver: when they are through, it is reset.
   var broken = false
   /// The kernel looks after a backend that falls silent.

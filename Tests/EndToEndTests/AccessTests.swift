@@ -109,25 +109,56 @@ extension EndToEnd {
       for _ in 0..<4 { #expect(try site.visit() == "127.0.0.2") }
     }
 
-    @Test func theKernelLooksAfterTheClients() throws {
-      let backend = try site.backend("a")
-      let balancer = try site.balancer(
-        site.configuration(
-          [backend.json], listener: #""tcpKeepAlive": "40s""#))
-      let (client, name) = try site.session()
-      #expect(name == "a")
-      /// The timers of the balancer's sockets to or from a port, as ss(8) tells them.
-      func timers(_ filter: String) throws -> String {
-        let result = try ChildProcess.run([
-          "/bin/bash", "-c", "ss -tnpoH state established '\(filter)' | grep pid=\(balancer.process.pid),",
-        ])
-        return result.output
+    static let hasSocketStatistics = (try? ChildProcess.run(["ss", "-V"]).exit) == .status(0)
+
+    /// The timers of the balancer's established sockets to or from a port, as ss(8) tells them.
+    private func timers(_ balancer: BalancerProcess, _ filter: String) throws -> [String] {
+      try ChildProcess.run(["ss", "-tnpoH", "state", "established", filter]).output.split(separator: "\n")
+        .filter { $0.contains("pid=\(balancer.process.pid),") }.map(String.init)
+    }
+
+    /// The seconds until the kernel asks the peer of the only such socket; nil when it will not.
+    private func keepAlive(_ balancer: BalancerProcess, _ filter: String) throws -> Double? {
+      let lines = try timers(balancer, filter)
+      guard lines.count == 1 else { throw Failure("one socket with \(filter) expected, found \(lines)") }
+      guard let timer = lines[0].firstMatch(of: /timer:\(keepalive,(?:(\d+)min)?(?:([0-9.]+)(ms|sec)?)?,/) else {
+        return nil
       }
-      // Without ss there is nobody to ask.
-      guard FileManager.default.fileExists(atPath: "/usr/bin/ss") else { return }
-      let front = try timers("sport = :\(try #require(site.front.port))")
-      #expect(front.contains("timer:(keepalive,3") || front.contains("timer:(keepalive,40"), "\(front)")
-      withExtendedLifetime(client) {}
+      let seconds = timer.2.flatMap { Double($0) } ?? 0
+      return (timer.1.flatMap { Double($0) } ?? 0) * 60 + (timer.3 == "ms" ? seconds / 1000 : seconds)
+    }
+
+    @Test(.enabled(if: hasSocketStatistics, "there is no ss (iproute2)"))
+    func theKernelLooksAfterClientsAndBackends() throws {
+      let (a, b) = (try site.backend("a"), try site.backend("b"))
+      let other = Address.ipv4(try FreePort.take())
+      func from(_ address: Address) -> String { "sport = :\(address.port ?? 0)" }
+      func to(_ backend: TestBackend) -> String { "dport = :\(backend.address.port ?? 0)" }
+      let balancer = try site.balancer(
+        """
+        {
+          "listeners": {
+            "off": { "listen": "\(other)", "pool": "off", "tcpKeepAlive": "off" },
+            "on": { "listen": "\(site.front)", "pool": "on", "tcpKeepAlive": "40s" }
+          },
+          "pools": {
+            "off": { "backends": [\(a.json)], "health": "off", "tcpKeepAlive": "off" },
+            "on": { "backends": [\(b.json)], "health": "off", "tcpKeepAlive": "50s" }
+          }
+        }
+        """)
+      let first = try Socket(connectingTo: other)
+      #expect(try first.receiveLine() == "a")
+      let (second, name) = try site.session()
+      #expect(name == "b")
+      #expect((1...40).contains(try keepAlive(balancer, from(site.front)) ?? 0))
+      // Only sessions that live for a while have it towards their backend.
+      try waitUntil("the backend is looked after") { try keepAlive(balancer, to(b)) != nil }
+      #expect((1...50).contains(try keepAlive(balancer, to(b)) ?? 0))
+      // The other session is older.
+      #expect(try keepAlive(balancer, from(other)) == nil)
+      #expect(try keepAlive(balancer, to(a)) == nil)
+      withExtendedLifetime((first, second)) {}
     }
 
     @Test func sessionsOfARemovedBackendAreClosedWhereItIsAsked() throws {

@@ -260,6 +260,22 @@ extension EndToEnd {
       try balancer.log.waitForLine(containing: "\"many.test\" has 70 addresses: 6 of them are not used")
     }
 
+    /// Spare connections come and go with the addresses.
+    @Test func addressesThatComeInAreWarmedAsWell() throws {
+      let servers = try servers(2)
+      let hosts = try HostFiles(in: site.folder, "127.0.0.1 web.test")
+      let balancer = try site.balancer(
+        site.configuration(["\"web.test:\(port)\""], pool: #""health": "off", "prewarm": 2"#), inside: hosts.wrapper)
+      try servers[0].waitForConnections(4)
+      try hosts.set("127.0.0.1 web.test", "127.0.0.2 web.test")
+      balancer.signal(SIGHUP)
+      try servers[1].waitForConnections(4)
+      try hosts.set("127.0.0.2 web.test")
+      balancer.signal(SIGHUP)
+      try servers[0].waitForConnections(0)
+      #expect(try site.visits(3) == ["b", "b", "b"])
+    }
+
     /// A name in `check`: the backend is down until it is known where it is checked.
     @Test func aCheckMayHaveANameToo() throws {
       _ = try servers(2)

@@ -174,6 +174,64 @@ extension EndToEnd {
       try balancer.log.waitForLine(containing: "listener tls", "named no server", after: mark)
     }
 
+    /// The name that routed it goes with the header (PP2_TYPE_AUTHORITY, proxy-protocol.txt 2.2), before the ClientHello.
+    @Test func backendsLearnTheNameFromTheProxyHeader() throws {
+      let backend = try site.backend("") { connection in
+        let head = try connection.receive(16)
+        let rest = try connection.receive(Int(head[14]) << 8 | Int(head[15]))
+        var types: [String] = []
+        // Behind the addresses and ports of TCP over IPv4.
+        var place = 12
+        while place + 3 <= rest.count {
+          let end = place + 3 + (Int(rest[place + 1]) << 8 | Int(rest[place + 2]))
+          guard end <= rest.count else { throw Failure("a field that ends behind its header") }
+          types.append("\(rest[place])=\(String(decoding: rest[place + 3..<end], as: UTF8.self))")
+          place = end
+        }
+        try connection.send("\(head[13]) \(types.joined(separator: " "))\n")
+        try TestBackend.echo(connection)
+      }
+      _ = try site.balancer(
+        """
+        {
+          "listeners": {
+            "tls": {
+              "listen": "\(site.front)",
+              "routes": [{ "match": { "sni": ["*.example.com", "\(longName)"] }, "pool": "web" }],
+              "pool": "web"
+            }
+          },
+          "pools": { "web": { "backends": [\(backend.json)], "health": "off", "sendProxy": "v2" } }
+        }
+        """)
+      for (name, field) in [
+        ("www.example.com", "2=www.example.com"), ("WWW.Example.COM", "2=www.example.com"),
+        (longName, "2=\(longName)"), ("other.test", "2=other.test"), (nil, ""),
+      ] {
+        let hello = clientHello(for: name)
+        let client = try site.connect()
+        try client.send(hello)
+        #expect(try client.receiveLine() == "17 \(field)")
+        #expect(try client.receive(hello.count) == hello)
+      }
+    }
+
+    /// The longest that there may be: 253 bytes.
+    private var longName: String {
+      (Array(repeating: String(repeating: "a", count: 62), count: 3) + [String(repeating: "b", count: 60), "de"])
+        .joined(separator: ".") + "x"
+    }
+
+    /// A TLS 1.2 ClientHello with nothing in it but a name, or not even that (RFC 5246, 7.4.1.2; RFC 6066, 3).
+    private func clientHello(for name: String?) -> [UInt8] {
+      func length(_ bytes: [UInt8]) -> [UInt8] { [UInt8(bytes.count >> 8), UInt8(bytes.count & 0xFF)] + bytes }
+      let names = name.map { length([0] + length(Array($0.utf8))) }
+      let extensions = names.map { length([0, 0] + length($0)) } ?? []
+      let random = [UInt8](repeating: 7, count: 32)
+      let body = [3, 3] + random + [0] + length([0x00, 0x2F]) + [1, 0] + extensions
+      return [22, 3, 1] + length([1, 0] + length(body))
+    }
+
     @Test func aClientHelloHasToComeInTime() throws {
       let plain = try site.backend("plain")
       let balancer = try site.balancer(

@@ -28,6 +28,7 @@ import Testing
     #expect(front.backends[0].spares.load(ordering: .relaxed) == 3)
     for round in 0..<20 {
       let before = spares
+      try front.settle()
       let client = try front.client()
       let end = try talk(client, server, &spares, "round \(round)")
       #expect(before.contains { $0 === end })
@@ -51,6 +52,7 @@ import Testing
     var ends = try server.accept(2)
     for end in ends { try end.send("220 ready") }
     for _ in 0..<20 {
+      try front.settle()
       let client = try front.client()
       #expect(try client.receive() == "220 ready")
       let end = try talk(client, server, &ends)
@@ -66,6 +68,7 @@ import Testing
     let server = try HandServer()
     let front = try Front([server.address]) { $0.prewarm = 1 }
     let spare = try server.accept(1)[0]
+    try front.settle()
     let client = try front.client()
     // The replacement shows that the session has begun.
     _ = try server.accept(1)
@@ -162,6 +165,7 @@ import Testing
     let server = try HandServer()
     let front = try Front([server.address]) { $0.prewarm = 1 }
     let spare = try server.accept(1)[0]
+    try front.settle()
     let client = try front.client()
     // The replacement shows that the session has begun.
     let replacement = try server.accept(1)
@@ -172,6 +176,39 @@ import Testing
     #expect(try talk(client, server, &ends) === fresh)
   }
 
+  /// The worker hears of the client's bytes and of the end of its spare at once, of the bytes first.
+  @Test(arguments: Closing.allCases)
+  func bytesDoNotGoIntoAClosedSpare(closing: Closing) throws {
+    let server = try HandServer()
+    let front = try Front([server.address]) { $0.prewarm = 1 }
+    let spare = try server.accept(1)[0]
+    try front.settle()
+    let client = try front.client()
+    var ends = try server.accept(1)
+    try front.holdWorker {
+      try client.send("hello")
+      try closing.close(spare)
+    }
+    #expect(try server.hear("hello", at: &ends) !== spare)
+  }
+
+  /// The worker hears of a client and of the end of all its spares at once, of the client first.
+  @Test(arguments: Closing.allCases)
+  func aClientThatComesWithTheEndOfTheSparesConnects(closing: Closing) throws {
+    let server = try HandServer()
+    let front = try Front([server.address]) { $0.prewarm = 3 }
+    var ends = try server.accept(3)
+    var client: End?
+    try front.holdWorker {
+      client = try front.client()
+      try client?.send("hello")
+      for end in ends { try closing.close(end) }
+    }
+    ends = []
+    try server.hear("hello", at: &ends).send("yes")
+    #expect(try client?.receive() == "yes")
+  }
+
   @Test func theEndOfASessionOnASpareIsPassedOn() throws {
     let server = try HandServer()
     let front = try Front([server.address]) { $0.prewarm = 1 }
@@ -180,6 +217,7 @@ import Testing
     try talk(client, server, &ends).close()
     #expect(try client.receive().isEmpty)
     if ends.isEmpty { ends = try server.accept(1) }
+    try front.settle()
     let silent = try front.client()
     silent.close()
     #expect(try ends[0].receive().isEmpty)
@@ -238,6 +276,7 @@ import Testing
     #expect(try spares[1].receive().isEmpty)
     let last = spares[2]
     spares = [last]
+    try front.settle()
     #expect(try talk(try front.client(), server, &spares) === last)
     if spares.isEmpty { spares = try server.accept(1) }
     front.reload { $0.prewarm = 0 }

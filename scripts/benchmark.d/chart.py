@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-from report import REFERENCE, SUBJECT, figure
+from report import SUBJECT, figure, split
 
 COLUMNS = 3
 PANEL_WIDTH, PANEL_HEIGHT = 300, 146
@@ -34,6 +34,7 @@ STYLE = """
 
 
 def svg(workloads, results, titles):
+  workloads, _ = split(workloads, titles)
   rows = -(-len(workloads) // COLUMNS)
   width = 2 * MARGIN + COLUMNS * PANEL_WIDTH + (COLUMNS - 1) * GAP
   height = HEADER + rows * PANEL_HEIGHT + FOOTER
@@ -98,7 +99,7 @@ def target_cost(workload, results):
   """The target in the workload's unit."""
   if workload.target is None:
     return None
-  return workload.target.most * (results.median(workload, REFERENCE) if workload.target.is_ratio else 1)
+  return workload.target.most * (results.median(workload, workload.reference) if workload.target.is_ratio else 1)
 
 
 def short(title):

@@ -1,5 +1,6 @@
 """The programs under comparison: how each is configured, started and asked for its version."""
 
+import json
 import re
 import string
 import subprocess
@@ -42,11 +43,10 @@ class Proxy:
 
 
 class Balancer(Proxy):
-  template = "balancer.json"
-
-  def __init__(self, binary, title="balancer"):
+  def __init__(self, binary, title="balancer", template="balancer.json"):
     self.binary = binary
     self.title = title
+    self.template = template
     if not binary.is_file():
       raise Failure(f"{binary} is missing; build it with: swift build -c release --static-swift-stdlib")
 
@@ -81,7 +81,15 @@ class Nginx(Proxy):
 
 def fill(template, folder, listen, **more):
   text = string.Template((HERE / template).read_text())
-  return text.substitute(folder=folder, listen=listen, stream_module=tools.STREAM_MODULE, **more)
+  return text.substitute(
+    folder=folder, listen=listen, stream_module=tools.STREAM_MODULE, blocks=json.dumps(blocks()), **more)
+
+
+def blocks():
+  """A thousand of all kinds of addresses, one of which is ours."""
+  four = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(700)]
+  six = [f"2001:db8:{number:x}::/48" for number in range(299)]
+  return [*four, *six, "127.0.0.1"]
 
 
 def first_version(command):

@@ -1,7 +1,6 @@
 """The results as text for the terminal and as docs/benchmarks.md."""
 
 SUBJECT = "balancer"
-REFERENCE = "HAProxy"
 
 # The share of the proxy's processor that may go to other programs unmentioned.
 QUIET = 0.05
@@ -56,14 +55,14 @@ def target_line(workload, results):
 
 
 def mark(workload, results):
-  return {True: "✓", False: "✗", None: "–"}[results.verdict(workload, SUBJECT, REFERENCE)]
+  return {True: "✓", False: "✗", None: "–"}[results.verdict(workload, SUBJECT)]
 
 
 def target_text(workload):
   if workload.target is None:
     return "none"
   if workload.target.is_ratio:
-    return f"at most {workload.target.most:.2f} of {REFERENCE}"
+    return f"at most {workload.target.most:.2f} of {workload.reference}"
   return f"at most {figure(workload.target.most, workload.unit)}"
 
 
@@ -80,7 +79,7 @@ def summary(workloads, results):
 
 def reached(workload, results):
   if workload.target is not None and workload.target.is_ratio:
-    return figure(results.ratio(workload, SUBJECT, REFERENCE), "")
+    return figure(results.ratio(workload, SUBJECT, workload.reference), "")
   return figure(results.median(workload, SUBJECT), workload.unit)
 
 
@@ -88,6 +87,7 @@ def markdown(workloads, results, proxies, machine, rounds, seconds, day):
   """docs/benchmarks.md."""
   titles = [proxy.title for proxy in proxies]
   others = [title for title in titles if title != SUBJECT]
+  compared, alone = split(workloads, titles)
   versions = ", ".join(f"{proxy.title} {proxy.version()}" for proxy in proxies)
 
   lines = [
@@ -108,7 +108,13 @@ def markdown(workloads, results, proxies, machine, rounds, seconds, day):
     "",
     table(
       ["workload", "what is counted", *titles, *[f"{SUBJECT} / {other}" for other in others], "target"],
-      [cost_row(workload, results, titles, others) for workload in workloads]),
+      [cost_row(workload, results, titles, others) for workload in compared]),
+    "",
+    "What balancer costs beside itself, with something on and without:",
+    "",
+    table(
+      ["workload", "what is counted", "with", "without", "with / without", "target"],
+      [cost_row(workload, results, [SUBJECT, workload.reference], [workload.reference]) for workload in alone]),
     "",
     "## Throughput and latency",
     "",
@@ -117,12 +123,18 @@ def markdown(workloads, results, proxies, machine, rounds, seconds, day):
     "",
     table(
       ["workload", *titles, *[f"p99 {title}" for title in titles]],
-      [rate_row(workload, results, titles) for workload in workloads if workload.throughput_unit]),
+      [rate_row(workload, results, titles) for workload in compared if workload.throughput_unit]),
     "",
     HOW.strip(),
     "",
   ]
   return "\n".join(lines)
+
+
+def split(workloads, titles):
+  """Those that all proxies have taken turns at, and those in which balancer stands beside itself."""
+  compared = [workload for workload in workloads if workload.reference in titles]
+  return compared, [workload for workload in workloads if workload not in compared]
 
 
 def busy(workloads, results):
@@ -173,8 +185,8 @@ All three run with the buffers they ship with; larger ones (`tune.bufsize`, `pro
 and every busy session larger. HAProxy checks its backend every 2 s, as balancer does by default; nginx has no such
 checks. nginx runs as one process without a master, which spares it the memory of a second one. The configurations
 are short and lie beside the program: [HAProxy](../scripts/benchmark.d/haproxy.cfg),
-[nginx](../scripts/benchmark.d/nginx-stream.conf), [balancer](../scripts/benchmark.d/balancer.json), [the
-backend](../scripts/benchmark.d/nginx-backend.conf).
+[nginx](../scripts/benchmark.d/nginx-stream.conf), [balancer](../scripts/benchmark.d/balancer.json), also
+[guarded](../scripts/benchmark.d/balancer-guarded.json), [the backend](../scripts/benchmark.d/nginx-backend.conf).
 
 ## Run it
 

@@ -38,11 +38,14 @@ class Results:
     ratios = self.ratios(workload, title, other)
     return statistics.median(ratios) if ratios else None
 
-  def verdict(self, workload, title, reference):
+  def verdict(self, workload, title):
     """Whether the workload's target is met; None where it cannot be said. Failed requests meet none."""
     if workload.target is None:
       return None
     if self.failed(workload, title):
       return False
-    value = self.ratio(workload, title, reference) if workload.target.is_ratio else self.median(workload, title)
+    if workload.target.is_ratio:
+      value = self.ratio(workload, title, workload.reference)
+    else:
+      value = self.median(workload, title)
     return None if value is None else value <= workload.target.most

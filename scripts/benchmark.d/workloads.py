@@ -8,6 +8,7 @@ from typing import Optional
 import measuring
 from failure import Failure
 from loads import BulkLoad, IdleSessions, RequestLoad, await_service
+from proxies import Balancer
 
 WARM_UP_SECONDS = 0.5
 MIB = 1024 * 1024
@@ -26,7 +27,7 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-  """The most that balancer may cost: as a ratio to HAProxy in the same round, or in the workload's unit."""
+  """The most that balancer may cost: as a ratio to the workload's reference in the same round, or in its unit."""
 
   most: float
   is_ratio: bool = True
@@ -39,6 +40,12 @@ class Workload:
   unit = ""
   throughput_unit = ""
   target = None
+  # The title of the proxy that ratios refer to.
+  reference = "HAProxy"
+
+  def contenders(self, proxies):
+    """The proxies that take turns at it, of those that are there."""
+    return proxies
 
   def measure(self, stage, backend, proxy):
     """A Sample of a proxy that is started for it."""
@@ -94,6 +101,19 @@ class Requests(UnderLoad):
 
   def load(self, stage, backend, port, seconds):
     return RequestLoad(stage, backend, port, self.connections, seconds, self.new_connection)
+
+
+class Guarded(Requests):
+  """balancer beside itself: what it costs to look at each client and to count the failures of each backend."""
+
+  reference = "without"
+
+  def contenders(self, proxies):
+    return [
+      Balancer(proxy.binary, title, template)
+      for proxy in proxies if proxy.title == "balancer"
+      for title, template in ((proxy.title, "balancer-guarded.json"), (self.reference, proxy.template))
+    ]
 
 
 class Bulk(UnderLoad):
@@ -176,6 +196,9 @@ ALL = [
   Requests("keep-alive-64", "keep-alive, 64 connections", 64, Target(0.90)),
   Requests("keep-alive-1000", "keep-alive, 1000 connections", 1000, Target(0.82)),
   Requests("new-connection", "a new connection for each request", 64, Target(0.99), new_connection=True),
+  Guarded(
+    "guarded", "a new connection each, with perClient, 1000 blocks in allow, and outlier", 64, Target(1.05),
+    new_connection=True),
   Bulk(),
   IdleMemory(),
   Resident(),

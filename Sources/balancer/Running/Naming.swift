@@ -22,29 +22,25 @@ extension Supervisor {
       for news in news { say(news, of: name) }
       if !news.isEmpty { changed.insert(name) }
     }
-    for pool in configuration.pools where !pool.hostNames.isDisjoint(with: changed) { renew(pool.name, now: now) }
+    for pool in configuration.pools where !pool.hostNames.isDisjoint(with: changed) { renew(pool.name) }
     if let awaited, awaited.names.allSatisfy({ names.isAnswered($0) }) { endWait(awaited) }
   }
 
   /// Gives a pool the backends that its host names stand for now.
-  private mutating func renew(_ name: String, now: Instant) {
+  private mutating func renew(_ name: String) {
     guard let former = pools[name] else { return }
     var running = RunningPool(former.configuration, names: names, former: former)
     if running.resolved == former.resolved { return }
     running.commit()
     pools[name] = running
+    workers.keepSpares(spareOrders)
 
     let logger = log.logger("names")
     let added = running.backends.filter { backend in !former.backends.contains { $0 === backend } }
     let removed = former.backends.filter { backend in !running.backends.contains { $0 === backend } }
     for backend in added where backend.isResolved { logger.notice("+ backend \(BackendDetails(backend))") }
     for backend in removed where backend.isResolved { logger.notice("- backend \(BackendDetails(backend))") }
-    checker.configure(healthTargets)
-    healthReporter.keep(only: pools.values.flatMap(\.backends))
-    for backend in removed where healthReporter.removed(backend, former.configuration.onRemove, now: now) {
-      workers.closeSessions(of: backend)
-    }
-    judgeAnew()
+    backendsChanged(removed: removed.map { ($0, former.configuration.onRemove) })
     sayUnresolved(name, unless: former)
   }
 

@@ -92,8 +92,6 @@ extension Supervisor {
     listeners = plan.listeners
     admission.limit = configuration.connectionLimit(workers: workers.count, descriptors: descriptorLimit)
     setMemoryLimit()
-    checker.configure(healthTargets)
-    healthReporter.keep(only: pools.values.flatMap(\.backends))
 
     let owners = configuration.listeners.compactMap { listeners[$0.name] }
     for entrance in entrances.entrances {
@@ -108,13 +106,22 @@ extension Supervisor {
     }
     entrances.adopt(plan.opened)
     for entrance in plan.opened { open(entrance, logger) }
+    backendsChanged(removed: removed)
+    // A higher limit may let clients in.
+    workers.resumeAccepting()
+  }
+
+  /// The pools have other backends than before: all who deal with them hear of it.
+  /// - Parameter removed: those that are gone, and what is said of their sessions.
+  mutating func backendsChanged(removed: [(Backend, PoolConfiguration.SessionFate)]) {
+    checker.configure(healthTargets)
+    healthReporter.keep(only: pools.values.flatMap(\.backends))
     for (backend, fate) in removed {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
     workers.keepSpares(spareOrders)
-    // Sessions that wait may have a backend now, and a higher limit may let clients in.
+    // Sessions that wait may have a backend now.
     judgeAnew()
-    workers.resumeAccepting()
   }
 
   /// Backends that the new configuration no longer has, and what the old one says of their sessions.
