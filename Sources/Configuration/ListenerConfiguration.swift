@@ -10,7 +10,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public var client: Duration? = .seconds(300)
     /// The longest life of a session, give or take a tenth; nil is no limit.
     public var session: Duration?
-    /// How long a client has for its PROXY header and its ClientHello.
+    /// How long a client has for its PROXY header and its ClientHello or handshake.
     public var handshake: Duration = .seconds(10)
 
     public init() {}
@@ -62,6 +62,8 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public var tcpKeepAlive: Duration? = .seconds(120)
   public var fastOpen = false
   public var mptcp = false
+  /// nil passes on what comes.
+  public var tls: TLSConfiguration?
 
   public init() {}
 
@@ -87,6 +89,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
         "routes", \.routes, .array("route", of: Route.shape),
         "Other pools for TLS clients, by the server name that they ask for; the first that matches. Nothing is decrypted."
       ),
+      Field("tls", \.tls, .optional(TLSConfiguration.shape), "TLS ends here, and the pool gets what it held."),
       Field(
         "proxyProtocol", \.proxyProtocol, .word,
         "The PROXY header that every connection has to begin with; any: either version."),
@@ -112,7 +115,17 @@ public struct ListenerConfiguration: Equatable, Sendable {
       ),
       Field("mptcp", \.mptcp, .boolean, "Multipath TCP for clients that have it (RFC 8684)."),
       Field("timeouts", \.timeouts, Timeouts.shape, "How long things may take."),
-    ])
+    ]
+  ).checking { listener, json, reading in
+    guard listener.tls != nil, case .object(let members) = json.kind,
+      let member = members.first(where: { $0.key == "routes" })
+    else { return }
+    reading.inside(member) {
+      reading.fail(
+        at: member.location,
+        "routes by server name pass TLS on as it is, and \"tls\" ends it: use two listeners, or leave one of them out")
+    }
+  }
 }
 
 extension ListenerConfiguration.Route {
@@ -158,6 +171,6 @@ extension ListenerConfiguration.Timeouts {
         "The longest life of a session, give or take 10 %; \"off\" or \"0s\": no limit."),
       Field(
         "handshake", \.handshake, .duration,
-        "How long a client has for its PROXY header and its TLS ClientHello, where they are expected."),
+        "How long a client has for its PROXY header and its TLS ClientHello or handshake, where they are expected."),
     ])
 }

@@ -2,6 +2,8 @@
 public enum HealthCheck: Equatable, Sendable {
   /// Connects, sends a text if there is one, and waits for an answer that holds `expect` if there is one.
   case tcp(send: String = "", expect: String = "")
+  /// The same after a TLS handshake, which the target's `tls` leads: it is what the check is about.
+  case tls(send: String = "", expect: String = "")
   /// `PING`, to be answered with `+PONG`.
   case redis
   /// The question whether the server takes TLS, which every PostgreSQL answers before anybody logs in.
@@ -17,6 +19,7 @@ public enum HealthCheck: Equatable, Sendable {
   public var name: String {
     switch self {
     case .tcp: "tcp"
+    case .tls: "tls"
     case .redis: "redis"
     case .postgresql: "postgresql"
     case .mysql: "mysql"
@@ -28,7 +31,7 @@ public enum HealthCheck: Equatable, Sendable {
   /// Leads the conversations with one backend; nil for a check that is none.
   func makeProbe() -> (any Probe)? {
     switch self {
-    case .tcp(let send, let expect): TCPProbe(send: send, expect: expect)
+    case .tcp(let send, let expect), .tls(let send, let expect): TCPProbe(send: send, expect: expect)
     case .redis: RedisProbe()
     case .postgresql: PostgreSQLProbe()
     case .mysql(let user): MySQLProbe(user: user)

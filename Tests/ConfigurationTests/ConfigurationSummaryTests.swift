@@ -36,11 +36,15 @@ import Testing
                       refuses 192.0.2.7
                       serves only 192.0.2.0/24, 2001:db8::/32
                       each client: at most 20 connections, 100/s new ones
+        listener tls  :8443 (tcp) → pool web
+                      TLS 1.3: 2 certificates, those in /etc/balancer/tls, ALPN h2, http/1.1, no other server names, shared ticket keys
+                      clients may show a certificate
         pool web      hash sni, load 1.25, 3 backends
                       127.0.0.1:9001
-                      two ([::1]:9002), weight 3, at most 100 sessions, backup, checked at [::1]:9003
-                      three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions
+                      two ([::1]:9002), weight 3, at most 100 sessions, backup, TLS, not verified, with a client certificate, checked at [::1]:9003
+                      three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions, without TLS
                       connects with a PROXY header v1 and the local address 192.0.2.9
+                      TLS, not verified, with a client certificate
                       tcp check (expecting "ready") of port 9100 every 5s, timeout 250ms
                       a dead backend is noticed after 10250ms at the latest (fall 2 × interval 5s + timeout 250ms)
                       one that refuses connections after 5750ms (every 750ms from the first failure on)

@@ -13,7 +13,7 @@ import Testing
     "listen-range-order", "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-all-and-one",
     "same-listen-range", "same-listen-address-in-one",
     "health-key-of-another-type", "health-script-missing", "health-script-without-program",
-    "same-listen-address-written-otherwise", "same-listen-socket",
+    "same-listen-address-written-otherwise", "same-listen-socket", "tls-listener", "tls-together",
   ]
 
   struct Case: CustomStringConvertible {

@@ -16,6 +16,9 @@ struct ReferenceTable {
       ReferenceTable("per client", properties("$defs", "perClient")),
       ReferenceTable("route", properties("$defs", "route")),
       ReferenceTable("match", properties("$defs", "match")),
+      ReferenceTable("tls", properties("$defs", "tls")),
+      ReferenceTable("certificate", properties("$defs", "certificate")),
+      ReferenceTable("tls to backends", properties("$defs", "backendTLS")),
       ReferenceTable("listener timeouts", properties("$defs", "listener", "properties", "timeouts")),
       ReferenceTable("pool", properties("$defs", "pool")),
       ReferenceTable("hash", properties("$defs", "hash")),
@@ -53,6 +56,7 @@ struct ReferenceTable {
       case "listenAddress", "backendAddress": return "address"
       case "cidr": return "block"
       case "rate": return "rate"
+      case "tlsServerName": return "host name or IP address"
       case "serverName": return "server name"
       case "source": return "IP address or `\"client\"`"
       case "name": return "name"

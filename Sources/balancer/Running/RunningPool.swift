@@ -3,6 +3,7 @@ import Base
 import Configuration
 import Health
 import TCPProxy
+import TLS
 
 /// A pool at work, beside the part of the file that it came from.
 struct RunningPool {
@@ -16,11 +17,17 @@ struct RunningPool {
   let resolved: [ResolvedBackend]
   /// Which backend clients had, where `sticky` asks for it.
   private let stickiness: Stickiness?
+  /// How they are talked to by TLS.
+  private var peers: BackendPeers
+  /// The same for the workers; one object over all reloads. nil where no backend ever was.
+  private let sessionPeers: TLSPeers?
   /// What they are, by the same order.
   var verdicts: PoolVerdicts
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
-  init(_ configuration: PoolConfiguration, names: NameBook, former: RunningPool?) {
+  init(
+    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, former: RunningPool?
+  ) throws(TLSProblems) {
     resolved = configuration.resolved(by: names)
     let backends = resolved.map { backend in
       let address: SocketAddress = if case .at(let address, _) = backend.place { address } else { .nowhere }
@@ -30,6 +37,8 @@ struct RunningPool {
     }
     self.configuration = configuration
     self.backends = backends
+    peers = try BackendPeers(backends, resolved, of: configuration, tls, former: former?.peers)
+    sessionPeers = former?.sessionPeers ?? (peers.isEmpty ? nil : TLSPeers(peers.forSessions(backends)))
     let members = zip(backends, resolved).map { backend, resolved in
       Member(
         backend: backend, weight: resolved.configuration.weight, connections: resolved.configuration.connections,
@@ -62,6 +71,7 @@ struct RunningPool {
     }
     var destinationSettings = Destination.Settings(configuration)
     if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.ttl) }
+    destinationSettings.tls = sessionPeers
     destination = Destination(pool: pool, settings: destinationSettings)
   }
 
@@ -70,10 +80,17 @@ struct RunningPool {
 
   mutating func commit() {
     guard let (scheduler, members, slowStart, initial) = prepared else { return }
+    sessionPeers?.set(peers.forSessions(backends))
     pool.apply(
       scheduler: scheduler, members: members, queue: configuration.queue, slowStart: slowStart,
       initialHealth: { $0.isResolved ? initial : .down })
     prepared = nil
+  }
+
+  /// Files have changed, and contexts with them.
+  mutating func renew(_ tls: TLSContexts) throws(TLSProblems) {
+    peers = try BackendPeers(backends, resolved, of: configuration, tls, former: peers)
+    sessionPeers?.set(peers.forSessions(backends))
   }
 
   private static func initialHealth(_ configuration: PoolConfiguration) -> BackendHealth {
@@ -96,6 +113,7 @@ struct RunningPool {
       if configuration.health == nil, !isEjected { return nil }
       return HealthTarget(
         backend: backends[member], settings: settings, check: check, address: address,
+        tls: configuration.health == nil ? nil : peers.forChecks(of: backends[member]),
         isWatched: areWatched || isEjected)
     }
   }
@@ -135,6 +153,7 @@ extension HealthCheck {
     self =
       switch health.type {
       case .tcp: .tcp(send: health.send ?? "", expect: health.expect ?? "")
+      case .tls: .tls(send: health.send ?? "", expect: health.expect ?? "")
       case .redis: .redis
       case .postgresql: .postgresql
       case .mysql: .mysql(user: health.user)
