@@ -38,13 +38,15 @@ let package = Package(
       dependencies: ["Base", "Balancing", "Reactor", "TLS", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "Health",
-      dependencies: ["Base", "Balancing", "HTTPCore", "Reactor", .product(name: "Logging", package: "swift-log")]),
+      dependencies: [
+        "Base", "Balancing", "HTTPCore", "Reactor", "TLS", .product(name: "Logging", package: "swift-log"),
+      ]),
 
     // 4: the program.
     .executableTarget(
       name: "balancer",
       dependencies: [
-        "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TCPProxy", "Health",
+        "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TLS", "TCPProxy", "Health",
         "HTTPCore", "Routing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -73,7 +75,7 @@ let package = Package(
     .testTarget(
       name: "HealthTests",
       dependencies: [
-        "Health", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
+        "Health", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],

@@ -3,6 +3,7 @@ import Base
 import Configuration
 import Glibc
 import Reactor
+import TLS
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,7 +21,11 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let configuration: Configuration
-    do { configuration = try option.file.load() } catch { throw fail(ExitStatus.configuration, "\(error)") }
+    let tls: TLSContexts
+    do {
+      configuration = try option.file.load()
+      tls = try TLSContexts(configuration, former: nil, commons: TLSCommons())
+    } catch { throw fail(ExitStatus.configuration, "\(error)") }
     let descriptors = Machine.raiseDescriptorLimit()
     let workers = configuration.workers.count
     print(ConfigurationSummary(configuration, workers: workers, descriptors: descriptors))
@@ -28,6 +33,8 @@ struct CheckCommand: ParsableCommand {
       print(warning)
     }
     for warning in KernelAdvice.warnings(configuration) { print(warning) }
+    var expiry = CertificateExpiry()
+    Supervisor.say(tls.warnings(configuration, &expiry), most: 1000) { print($0) }
     try resolve(configuration)
   }
 

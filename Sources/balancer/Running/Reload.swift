@@ -4,6 +4,7 @@ import Configuration
 import Logging
 import Reactor
 import TCPProxy
+import TLS
 
 extension Supervisor {
   /// Reads the file again and changes what differs, once the host names that are new in it have been looked up: until
@@ -16,7 +17,7 @@ extension Supervisor {
       refuse("\(error)", logger)
       return
     }
-    if ConfigurationDiff(from: configuration, to: new).isEmpty {
+    if ConfigurationDiff(from: configuration, to: new).isEmpty, tls.isCurrent {
       _ = awaitNames(of: new)
       logger.notice(
         "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
@@ -30,20 +31,29 @@ extension Supervisor {
   mutating func apply(_ new: Configuration) {
     let logger = log.logger("reload")
     let difference = ConfigurationDiff(from: configuration, to: new)
+    let newTLS: TLSContexts
     let plan: Plan
     do {
-      plan = try Plan(new, running: self)
+      try upkeep.prepare(for: new)
+      newTLS = try TLSContexts(new, former: tls, commons: upkeep.commons)
+      if difference.isEmpty, newTLS.isSame(as: tls) {
+        // Files were written again, with what they held before.
+        tls = newTLS
+        logger.notice("\(file.path) holds no change, and neither do the files of its tls")
+        return
+      }
+      plan = try Plan(new, newTLS, running: self)
       try log.apply(new.log, former: configuration.log)
     } catch {
       refuse("\(error)", logger)
       names.keep(only: configuration.hostNames)
       return
     }
+    let lines = difference.lines + newTLS.renewed(since: tls)
     let former = pools
     carryOut(plan, logger)
-    logger.notice(
-      "\(file.path) is in force: \(difference.lines.count == 1 ? "1 change" : "\(difference.lines.count) changes")")
-    for line in difference.lines { logger.notice("\(line)") }
+    logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
+    for line in lines { logger.notice("\(line)") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
@@ -52,6 +62,7 @@ extension Supervisor {
       logger.warning("\(warning)")
     }
     for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
       logger.warning(
         "listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
@@ -66,18 +77,20 @@ extension Supervisor {
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
   private struct Plan {
     let configuration: Configuration
+    let tls: TLSContexts
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
     let opened: [Entrances.Entrance]
 
-    init(_ configuration: Configuration, running: borrowing Supervisor) throws {
+    init(_ configuration: Configuration, _ tls: TLSContexts, running: borrowing Supervisor) throws {
       self.configuration = configuration
+      self.tls = tls
       for pool in configuration.pools {
-        pools[pool.name] = RunningPool(pool, names: running.names, former: running.pools[pool.name])
+        pools[pool.name] = try RunningPool(pool, tls: tls, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, former: running.listeners[listener.name])
+          listener, pools: pools, tls: tls, former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }
@@ -86,6 +99,7 @@ extension Supervisor {
   private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
     let removed = removedBackends(plan)
     configuration = plan.configuration
+    tls = plan.tls
     names.keep(only: configuration.hostNames)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
@@ -119,6 +133,7 @@ extension Supervisor {
     for (backend, fate) in removed {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
+    watchTLS()
     workers.keepSpares(spareOrders)
     // Sessions that wait may have a backend now.
     judgeAnew()

@@ -3,6 +3,7 @@ import Base
 import Configuration
 import Reactor
 import TCPProxy
+import TLS
 
 /// A listener at work, beside the part of the file that it came from.
 struct RunningListener {
@@ -16,19 +17,31 @@ struct RunningListener {
 
   /// - Parameter pools: all of the configuration, by name.
   init(
-    _ configuration: ListenerConfiguration, pools: [String: RunningPool], former: RunningListener?
+    _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, former: RunningListener?
   ) throws(HostLookup.Failure) {
-    self.configuration = configuration
-    counters = former?.counters ?? ListenerCounters()
     var addresses: [SocketAddress] = []
     for endpoint in configuration.listen {
       for address in try HostLookup.addresses(of: endpoint) where !addresses.contains(address) {
         addresses.append(address)
       }
     }
-    self.addresses = addresses
+    self.init(configuration, addresses, pools, tls, former)
+  }
 
+  /// The same with what has become of its certificates.
+  func renewed(pools: [String: RunningPool], tls: TLSContexts) -> RunningListener {
+    RunningListener(configuration, addresses, pools, tls, self)
+  }
+
+  private init(
+    _ configuration: ListenerConfiguration, _ addresses: [SocketAddress], _ pools: [String: RunningPool],
+    _ tls: TLSContexts, _ former: RunningListener?
+  ) {
+    self.configuration = configuration
+    self.addresses = addresses
+    counters = former?.counters ?? ListenerCounters()
     var settings = Service.Settings(configuration)
+    settings.tls = tls.servers[configuration.name]?.context
     if settings.perClient != nil {
       clients = former?.clients ?? ClientTable(seed: .random(in: 0...UInt64.max))
     } else {
