@@ -48,13 +48,15 @@ let package = Package(
       ]),
     .target(
       name: "Health",
-      dependencies: ["Base", "Balancing", "HTTPCore", "Reactor", .product(name: "Logging", package: "swift-log")]),
+      dependencies: [
+        "Base", "Balancing", "HTTPCore", "Reactor", "TLS", .product(name: "Logging", package: "swift-log"),
+      ]),
 
     // 4: the program.
     .executableTarget(
       name: "balancer",
       dependencies: [
-        "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TCPProxy", "Health",
+        "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TLS", "TCPProxy", "Health",
         "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -84,7 +86,7 @@ let package = Package(
     .testTarget(
       name: "HealthTests",
       dependencies: [
-        "Health", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
+        "Health", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression", "Base", "CZlib", "CBrotli"]),
     .testTarget(

@@ -17,7 +17,7 @@ public enum ProbeResult: Equatable, Sendable {
 
 /// Why a check failed, in words that an operator can act on.
 public struct ProbeFailure: Equatable, Sendable {
-  /// What the check had reached: `L4` for the connection, `L7` for what was said on it.
+  /// What the check had reached: `L4` for the connection, `L6` for TLS, `L7` for what was said on it.
   public let layer: String
   /// Such as `connection refused (ECONNREFUSED)`.
   public let cause: String

@@ -33,10 +33,12 @@ public struct ConfigurationAdvice: Sendable {
       case .tcp: checkServerNames(listener)
       case .http: for (path, message) in RouteAdvice.warnings(listener) { warn(path, message) }
       }
+      checkTLS(listener)
     }
     for pool in configuration.pools {
       checkBackends(pool)
       checkLoop(pool)
+      checkTLS(pool)
       checkHealth(pool)
     }
     // A pool that inherits a mistake is no second mistake.
@@ -136,6 +138,21 @@ public struct ConfigurationAdvice: Sendable {
     }
   }
 
+  private mutating func checkTLS(_ listener: ListenerConfiguration) {
+    guard let tls = listener.tls else { return }
+    let path = "listeners.\(listener.name).tls"
+    if tls.clientAuth == .off, !tls.clientCA.isEmpty {
+      warn("\(path).clientCA", "clients are not asked for a certificate: clientAuth is off")
+    }
+    let older = (tls.ciphers ?? []).filter { !$0.hasPrefix("TLS_") }
+    if tls.minVersion == .tls13, let first = older.first {
+      warn("\(path).ciphers", "\(first) is of TLS 1.2, which minVersion keeps out")
+    }
+    if tls.maxVersion == .tls12, let first = tls.ciphers?.first(where: { $0.hasPrefix("TLS_") }) {
+      warn("\(path).ciphers", "\(first) is of TLS 1.3, which maxVersion keeps out")
+    }
+  }
+
   private mutating func checkUse() {
     let used = Set(configuration.listeners.flatMap(\.pools))
     for pool in configuration.pools where !used.contains(pool.name) {
@@ -172,6 +189,17 @@ public struct ConfigurationAdvice: Sendable {
             "\(backend.name.quoted) is the listener \(listener.name.quoted) (\(endpoint)) itself: sessions would go round in circles"
           )
         }
+      }
+    }
+  }
+
+  private mutating func checkTLS(_ pool: PoolConfiguration) {
+    let path = "pools.\(pool.name)"
+    let consequence = "whoever answers under a backend's address is believed, and may read and change everything"
+    if case .on(let tls) = pool.tls, tls.verify == false { warn("\(path).tls.verify", consequence) }
+    for (index, backend) in pool.backends.enumerated() {
+      if case .on(let tls) = backend.tls, tls.verify == false {
+        warn("\(path).backends[\(index)].tls", "\(backend.name.quoted) is not verified: \(consequence)")
       }
     }
   }

@@ -29,7 +29,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     for pool in configuration.pools {
       let noun = pool.backends.count == 1 ? "backend" : "backends"
       rows.append(("pool \(pool.name)", "\(pool.scheduler.description), \(pool.backends.count) \(noun)"))
-      rows += pool.backends.map { ("", Self.text($0)) }
+      rows += pool.backends.map { ("", Self.text($0, of: pool)) }
       rows += (Self.text(pool) + Self.text(pool.health)).map { ("", $0) }
     }
     let log = configuration.log
@@ -57,8 +57,13 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     case .tcp: if listener.pool == nil { lines.append("whoever asks for another name is closed") }
     case .http:
       let answersAll = listener.pool != nil || listener.routes.contains { $0.match.isEverything }
-      lines += Self.text(listener.http, answersAll: answersAll)
+      if listener.http.redirectHTTPS, listener.tls == nil {
+        lines.append("whoever comes without TLS is sent to https")
+      } else if !answersAll {
+        lines.append("whatever no route takes is answered with 404")
+      }
     }
+    if let tls = listener.tls { lines += Self.text(tls) }
     if listener.proxyProtocol != .off {
       let version = listener.proxyProtocol == .any ? "" : " \(listener.proxyProtocol.rawValue)"
       let trusted = listener.trustedProxies
@@ -76,9 +81,32 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     return lines
   }
 
-  private static func text(_ http: HTTPConfiguration, answersAll: Bool) -> [String] {
-    if http.redirectHTTPS { return ["whoever comes without TLS is sent to https"] }
-    return answersAll ? [] : ["whatever no route takes is answered with 404"]
+  /// `TLS 1.2 to 1.3: 2 certificates, those in /etc/balancer/tls, ALPN h2`
+  private static func text(_ tls: TLSConfiguration) -> [String] {
+    let versions = Set([tls.minVersion, tls.maxVersion]).sorted().map(\.rawValue).joined(separator: " to ")
+    let count = tls.certificates.pairs.count
+    let parts = [
+      count == 0 ? nil : "\(count) \(count == 1 ? "certificate" : "certificates")",
+      tls.certificates.folder.map { "those in \($0)" },
+      tls.alpn.isEmpty ? nil : "ALPN \(tls.alpn.joined(separator: ", "))",
+      tls.strictSNI ? "no other server names" : nil,
+      tls.tickets ? (tls.ticketKeys.isEmpty ? nil : "shared ticket keys") : "no tickets",
+    ].compactMap { $0 }
+    var lines = ["TLS \(versions): \(parts.joined(separator: ", "))"]
+    switch tls.clientAuth {
+    case .off: break
+    case .optional: lines.append("clients may show a certificate")
+    case .require: lines.append("clients must show a certificate")
+    }
+    return lines
+  }
+
+  /// `TLS, verified by /etc/balancer/ca.pem as app.internal`, `TLS, not verified`
+  private static func text(_ tls: BackendTLSConfiguration) -> String {
+    let client = tls.certificate == nil ? "" : ", with a client certificate"
+    if !tls.verifies { return "TLS, not verified\(client)" }
+    let authorities = tls.ca.map { few($0) } ?? "the system's authorities"
+    return "TLS, verified by \(authorities)" + (tls.serverName.map { " as \($0)" } ?? "") + client
   }
 
   /// Some thousand blocks are not for reading.
@@ -97,6 +125,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     case .address(let address): parts.append("the local address \(address)")
     }
     var lines = parts.isEmpty ? [] : ["connects with \(parts.joined(separator: " and "))"]
+    if case .on(let tls) = pool.tls { lines.append(text(tls)) }
     if pool.prewarm > 0 {
       let noun = pool.prewarm == 1 ? "spare connection" : "spare connections"
       lines.append("\(pool.prewarm) \(noun) to each backend in each worker")
@@ -104,7 +133,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     return lines
   }
 
-  private static func text(_ backend: BackendConfiguration) -> String {
+  private static func text(_ backend: BackendConfiguration, of pool: PoolConfiguration) -> String {
     let address = backend.address.description
     var parts = [backend.name == address ? address : "\(backend.name) (\(address))"]
     if backend.weight == 0 {
@@ -114,6 +143,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     }
     if backend.connections > 0 { parts.append("at most \(backend.connections) sessions") }
     if backend.backup { parts.append("backup") }
+    if backend.tls != nil { parts.append(pool.tls(of: backend).map { Self.text($0) } ?? "without TLS") }
     if let check = backend.check { parts.append("checked at \(check)") }
     return parts.joined(separator: ", ")
   }
@@ -139,7 +169,7 @@ extension ConfigurationSummary {
   private static func check(_ health: HealthConfiguration) -> String {
     let detail: String? =
       switch health.type {
-      case .tcp: health.expect.map { "expecting \($0.quoted)" } ?? health.send.map { "sending \($0.quoted)" }
+      case .tcp, .tls: health.expect.map { "expecting \($0.quoted)" } ?? health.send.map { "sending \($0.quoted)" }
       case .http: health.http.summary
       case .mysql: health.user.map { "as \($0.quoted)" }
       case .script: health.script.map { $0.joined(separator: " ") }

@@ -4,9 +4,9 @@
 /// checks, reloads and logs go on when every session is taken.
 public enum DescriptorBudget {
   public static let perSession = 2
-  /// Standard streams, the log, signals, mailboxes and pollers of the control, health and log threads; the
-  /// configuration while it is read and name look-ups.
-  public static let process = 24
+  /// Standard streams, the logs, signals, mailboxes and pollers of the control, health, log and certificate threads; the
+  /// configuration and certificates while they are read and name look-ups.
+  public static let process = 30
   /// A worker's poller and its mailbox, and a client that is handed to another worker.
   public static let perWorker = 4
   /// A listener's address has a socket in each worker.

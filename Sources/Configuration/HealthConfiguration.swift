@@ -1,6 +1,6 @@
 public struct HealthConfiguration: Equatable, Sendable {
   public enum Kind: String, CaseIterable, Equatable, Sendable {
-    case tcp, http, redis, postgresql, mysql, smtp, script
+    case tcp, tls, http, redis, postgresql, mysql, smtp, script
   }
 
   /// What a backend is before its first result.
@@ -18,7 +18,7 @@ public struct HealthConfiguration: Equatable, Sendable {
   public var fall = 3
   public var rise = 2
   public var initial = Initial.checking
-  /// What a tcp check sends, and what it waits for.
+  /// What a tcp or tls check sends, and what it waits for.
   public var send: String?
   public var expect: String?
   /// What an http check asks.
@@ -31,6 +31,8 @@ public struct HealthConfiguration: Equatable, Sendable {
   public var port: Int?
   /// nil is no damping.
   public var flap: FlapConfiguration? = FlapConfiguration()
+  /// nil is what the traffic uses.
+  public var tls: BackendTLS?
 
   public init() {}
 
@@ -39,7 +41,7 @@ public struct HealthConfiguration: Equatable, Sendable {
     [
       Field(
         "type", \.type, .word,
-        "What a check does. tcp: it connects, and with send and expect it talks. http: a request, and its status decides. redis, postgresql, mysql, smtp: a few words of that protocol. script: a program of yours decides."
+        "What a check does. tcp: it connects, and with send and expect it talks. tls: it also shakes hands and verifies the certificate. http: a request, and its status decides. redis, postgresql, mysql, smtp: a few words of that protocol. script: a program of yours decides."
       ),
       Field("interval", \.interval, .duration, "From one check of a backend to the next, give or take 10 %."),
       Field("timeout", \.timeout, .duration, "How long a check may take before it has failed."),
@@ -56,10 +58,11 @@ public struct HealthConfiguration: Equatable, Sendable {
         "What a backend is before its first check: up, down, or checking: not used until that check, which is sent at once and decides alone."
       ),
       Field(
-        "send", \.send, .optional(.someText(longest: 4096)), "tcp: this text is sent once the connection stands."),
+        "send", \.send, .optional(.someText(longest: 4096)),
+        "tcp and tls: this text is sent once the connection stands."),
       Field(
         "expect", \.expect, .optional(.someText(longest: 1024)),
-        "tcp: the backend has to send this text, within its first 16 KiB."),
+        "tcp and tls: the backend has to send this text, within its first 16 KiB."),
       Field("http", \.http, HTTPHealthConfiguration.shape, "http: the request, and what is taken for an answer."),
       Field(
         "user", \.user, .optional(.someText(longest: 128)),
@@ -72,21 +75,28 @@ public struct HealthConfiguration: Equatable, Sendable {
         "port", \.port, .optional(.integer(1...65535)),
         "Checks go to this port of the backend's address. A backend's own check comes before it."),
       Field(
+        "tls", \.tls, .optional(.backendTLS),
+        "TLS of the checks, where it differs from that of the sessions: what stands here comes before what the backend and the pool say; \"off\": none."
+      ),
+      Field(
         "flap", \.flap,
         .either(
           .words([("off", nil)], besides: "an object"), or: .optional(FlapConfiguration.shape), "\"off\" or an object"),
         "Damping: each change adds 1 to a penalty that halves with time; while it is high the backend is held down."),
     ]
   ).checking { health, json, reading in
-    for (key, type) in [("send", Kind.tcp), ("expect", .tcp), ("http", .http), ("user", .mysql), ("script", .script)] {
-      guard health.type != type, case .object(let members) = json.kind,
-        let member = members.first(where: { $0.key == key })
-      else { continue }
-      reading.inside(member) {
-        reading.fail(
-          at: member.location,
-          "belongs to type \(type.rawValue.quoted), but the type of this check is \(health.type.rawValue.quoted)")
-      }
+    func fail(_ key: String, _ message: String) {
+      guard case .object(let members) = json.kind, let member = members.first(where: { $0.key == key }) else { return }
+      reading.inside(member) { reading.fail(at: member.location, message) }
     }
+    let owners: [(String, [Kind])] = [
+      ("send", [.tcp, .tls]), ("expect", [.tcp, .tls]), ("http", [.http]), ("user", [.mysql]), ("script", [.script]),
+      ("tls", Kind.allCases.filter { $0 != .script }),
+    ]
+    for (key, types) in owners where !types.contains(health.type) {
+      let owner = key == "tls" ? "checks that connect" : "type " + alternatives(types.map(\.rawValue.quoted))
+      fail(key, "belongs to \(owner), but the type of this check is \(health.type.rawValue.quoted)")
+    }
+    if health.type == .tls, health.tls == .off { fail("tls", "a check of type \"tls\" cannot be without it") }
   }
 }

@@ -10,7 +10,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public var client: Duration? = .seconds(300)
     /// The longest life of a session, give or take a tenth; nil is no limit.
     public var session: Duration?
-    /// How long a client has for its PROXY header and its ClientHello.
+    /// How long a client has for its PROXY header and its ClientHello or handshake.
     public var handshake: Duration = .seconds(10)
     /// http: how long a client has for the whole head of a request.
     public var request: Duration = .seconds(10)
@@ -61,6 +61,8 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public var tcpKeepAlive: Duration? = .seconds(120)
   public var fastOpen = false
   public var mptcp = false
+  /// nil passes on what comes.
+  public var tls: TLSConfiguration?
   /// Only with `mode: "http"`.
   public var http = HTTPConfiguration()
 
@@ -93,6 +95,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
         "routes", \.routes, .array("route", of: RouteConfiguration.shape),
         "What becomes of the requests that match; the first that does. tcp: other pools for TLS clients, by the server name that they ask for; nothing is decrypted."
       ),
+      Field("tls", \.tls, .optional(TLSConfiguration.shape), "TLS ends here, and the pool gets what it held."),
       Field(
         "proxyProtocol", \.proxyProtocol, .word,
         "The PROXY header that every connection has to begin with; any: either version."),
@@ -120,7 +123,17 @@ public struct ListenerConfiguration: Equatable, Sendable {
       Field("timeouts", \.timeouts, Timeouts.shape, "How long things may take."),
       Field("http", \.http, HTTPConfiguration.shape, "With mode http: what holds for every request."),
     ]
-  ).noting(checkMode)
+  ).checking { listener, json, reading in
+    guard listener.mode == .tcp, listener.tls != nil, case .object(let members) = json.kind,
+      let member = members.first(where: { $0.key == "routes" })
+    else { return }
+    reading.inside(member) {
+      reading.fail(
+        at: member.location,
+        "routes by server name pass TLS on as it is, and \"tls\" ends it: use two listeners, leave one of them out, or route requests with \"mode\": \"http\""
+      )
+    }
+  }.noting(checkMode)
 }
 
 extension ListenerConfiguration.PerClient {
@@ -152,7 +165,7 @@ extension ListenerConfiguration.Timeouts {
         "The longest life of a session, give or take 10 %; \"off\" or \"0s\": no limit."),
       Field(
         "handshake", \.handshake, .duration,
-        "How long a client has for its PROXY header and its TLS ClientHello, where they are expected."),
+        "How long a client has for its PROXY header and its TLS ClientHello or handshake, where they are expected."),
       Field(
         "request", \.request, .duration,
         "http: how long a client has for the whole head of a request; then it gets 408."),

@@ -66,8 +66,19 @@ extension ListenerConfiguration {
   }
 
   private static func checkHTTP(_ listener: Self, _ json: JSONValue, _ reading: Reading) {
-    if json["pool"] == nil, json["routes"] == nil, json["http"] != nil, !listener.http.redirectHTTPS {
+    // Who comes with TLS is not redirected.
+    let isRedirected = listener.http.redirectHTTPS && listener.tls == nil
+    if json["pool"] == nil, json["routes"] == nil, json["http"] != nil, !isRedirected {
       reading.fail(at: json.location, "\"pool\" is missing")
+    }
+    if let tls = json.member("tls"), let alpn = tls.value.member("alpn"), listener.tls?.alpn.contains("h2") == true {
+      reading.inside(tls) {
+        reading.inside(alpn) {
+          reading.fail(
+            at: alpn.value.location,
+            "agrees upon \"h2\", and HTTP/2 is not spoken yet: write [\"http/1.1\"], or leave it out")
+        }
+      }
     }
     if listener.timeouts.client == nil, let timeouts = json.member("timeouts"),
       let client = timeouts.value.member("client")

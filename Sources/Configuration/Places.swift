@@ -20,6 +20,14 @@ public struct Places: Equatable, Sendable {
     return "\(file):\(location.line):\(location.column): warning: \(path)"
   }
 
+  /// A mistake that is only found when what the file names is looked at.
+  public func error(at path: String, _ message: String) -> ConfigurationError {
+    ConfigurationError(file: file, location: location(of: path), path: path, message: message)
+  }
+
+  /// Whether the file itself has this key.
+  public func hasPlace(_ path: String) -> Bool { locations[path] != nil }
+
   /// The place of a key, such as `pools.web.health.timeout`, or of the nearest one around it that is in the file.
   package func location(of path: String) -> Location {
     var path = path[...]

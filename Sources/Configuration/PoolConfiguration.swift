@@ -76,6 +76,8 @@ public struct PoolConfiguration: Equatable, Sendable {
   public var mptcp = false
   /// Spare connections that each worker keeps ready for each backend.
   public var prewarm = 0
+  /// nil is without.
+  public var tls: BackendTLS?
   public var keepAlive = KeepAlive()
 
   public init() {}
@@ -120,6 +122,7 @@ public struct PoolConfiguration: Equatable, Sendable {
       Field(
         "sendProxy", \.sendProxy, .word,
         "The PROXY header that tells the backends who the client is; they have to expect it."),
+      Field("tls", \.tls, .optional(.backendTLS), "TLS to the backends; {}: with the defaults. Default: \"off\"."),
       Field(
         "source", \.source, .optional(.source),
         "The local address of connections to backends of its family; client: the client's own, which needs CAP_NET_ADMIN and a route back through this machine. Default: the kernel's choice."
@@ -159,7 +162,21 @@ public struct PoolConfiguration: Equatable, Sendable {
         "backends", \.backends,
         .array("backend", of: BackendConfiguration.shape, check: BackendConfiguration.checkNames),
         "The servers of this pool: addresses, or objects that say more.")
-    ] + settingsFields)
+    ] + settingsFields
+  ).checking { pool, json, reading in pool.checkServerNames(json, reading) }
+
+  /// A unix socket has no name that a certificate could be for.
+  private func checkServerNames(_ json: JSONValue, _ reading: Reading) {
+    guard case .array(let elements)? = json["backends"]?.kind, elements.count == backends.count else { return }
+    for (index, backend) in backends.enumerated() {
+      guard case .unix = backend.address,
+        [tls(of: backend), healthTLS(of: backend)].contains(where: { $0?.verifies == true && $0?.serverName == nil })
+      else { continue }
+      reading.fail(
+        at: elements[index].location, path: "\(reading.path).backends[\(index)]",
+        "a unix socket has no host name that a certificate could be verified for: give \"tls\" a \"serverName\"")
+    }
+  }
 }
 
 extension PoolConfiguration.Timeouts {
@@ -223,6 +240,8 @@ public struct BackendConfiguration: Equatable, Sendable {
   /// Where checks go; nil is the backend itself.
   public var check: Endpoint?
   public var labels: [String: String] = [:]
+  /// nil is the pool's.
+  public var tls: BackendTLS?
 
   public init() {}
 
@@ -258,6 +277,9 @@ public struct BackendConfiguration: Equatable, Sendable {
       Field(
         "check", \.check, .optional(.backendAddress),
         "Where checks of this backend go, when that is not its address: host:port, [IPv6]:port or unix:/path."),
+      Field(
+        "tls", \.tls, .optional(.backendTLS),
+        "TLS to this backend: what stands here comes before what the pool's tls says; \"off\": none."),
       Field(
         "labels", \.labels, .texts(atMost: 64, longest: 256), "Texts by name that the log shows with this backend."),
     ])

@@ -2,6 +2,8 @@
 public enum HealthCheck: Equatable, Sendable {
   /// Connects, sends a text if there is one, and waits for an answer that holds `expect` if there is one.
   case tcp(send: String = "", expect: String = "")
+  /// The same after a TLS handshake, which the target's `tls` leads: it is what the check is about.
+  case tls(send: String = "", expect: String = "")
   /// A request, whose response has to be as it says.
   case http(HTTPCheck)
   /// `PING`, to be answered with `+PONG`.
@@ -19,6 +21,7 @@ public enum HealthCheck: Equatable, Sendable {
   public var name: String {
     switch self {
     case .tcp: "tcp"
+    case .tls: "tls"
     case .http: "http"
     case .redis: "redis"
     case .postgresql: "postgresql"
@@ -31,7 +34,7 @@ public enum HealthCheck: Equatable, Sendable {
   /// Leads the conversations with one backend; nil for a check that is none.
   func makeProbe() -> (any Probe)? {
     switch self {
-    case .tcp(let send, let expect): TCPProbe(send: send, expect: expect)
+    case .tcp(let send, let expect), .tls(let send, let expect): TCPProbe(send: send, expect: expect)
     case .http(let check): HTTPProbe(check)
     case .redis: RedisProbe()
     case .postgresql: PostgreSQLProbe()

@@ -2,6 +2,7 @@ import Balancing
 import Base
 import Logging
 import Reactor
+import TLS
 
 /// A backend to be checked, how, and where.
 public struct HealthTarget: Sendable {
@@ -10,18 +11,22 @@ public struct HealthTarget: Sendable {
   public let check: HealthCheck
   /// Where the check goes: the backend itself, or what answers for it.
   public let address: SocketAddress
+  /// The conversation is inside of TLS, with the backend verified as this says, and never resumed: each check sees the
+  /// certificate. nil is in the clear.
+  public let tls: TLSPeer?
   /// Each result is reported, not only those that change something.
   public let isWatched: Bool
 
   /// - Parameter address: nil for the backend's own.
   public init(
     backend: Backend, settings: HealthSettings, check: HealthCheck = .tcp(), address: SocketAddress? = nil,
-    isWatched: Bool = false
+    tls: TLSPeer? = nil, isWatched: Bool = false
   ) {
     self.backend = backend
     self.settings = settings
     self.check = check
     self.address = address ?? backend.address
+    self.tls = tls
     self.isWatched = isWatched
   }
 }

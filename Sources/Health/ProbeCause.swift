@@ -1,10 +1,11 @@
 import Balancing
 import Base
 import Reactor
+import TLS
 
 /// Why a check failed, before it is known how long it took.
 struct ProbeCause: Equatable {
-  /// `L4` for the connection, `L7` for what was said on it.
+  /// `L4` for the connection, `L6` for TLS, `L7` for what was said.
   let layer: String
   let text: String
   /// The name of the kernel's error where it was one.
@@ -24,6 +25,18 @@ struct ProbeCause: Equatable {
   static func noConnection(within timeout: Duration) -> ProbeCause {
     let failure = ProbeFailure.noAnswer(within: timeout, took: .zero)
     return ProbeCause(layer: failure.layer, text: failure.cause)
+  }
+
+  /// The backend and we did not come to terms: `certificate has expired (…)`.
+  static func handshake(_ failure: TLSFailure) -> ProbeCause { ProbeCause(layer: "L6", text: failure.words) }
+
+  /// The connection broke within the handshake.
+  static func handshake(_ error: SystemError) -> ProbeCause {
+    ProbeCause(layer: "L6", text: "TLS handshake: \(words(error))", errno: error.name)
+  }
+
+  static func noHandshake(within timeout: Duration) -> ProbeCause {
+    ProbeCause(layer: "L6", text: "TLS handshake: not done within \(timeout.text)")
   }
 
   /// The connection stood, but the backend did not say what it should: `expected +PONG, …`.

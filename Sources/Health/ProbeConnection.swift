@@ -16,11 +16,17 @@ struct ProbeConnection: ~Copyable {
   private var conversation: Conversation
   private var isConnected: Bool
   private var outgoing: [UInt8] = []
+  /// nil is in the clear.
+  private var tls: ProbeTLS?
+  /// The conversation is inside of TLS, and the handshake is not done yet.
+  private var isShakingHands: Bool
 
-  init(_ socket: consuming Descriptor, isConnected: Bool, probe: any Probe) {
+  init(_ socket: consuming Descriptor, isConnected: Bool, probe: any Probe, tls: consuming ProbeTLS?) {
     self.socket = socket
     self.isConnected = isConnected
     conversation = Conversation(probe)
+    isShakingHands = tls != nil
+    self.tls = tls
   }
 
   var number: Int32 { socket.number }
@@ -33,47 +39,93 @@ struct ProbeConnection: ~Copyable {
     if !isConnected {
       if let error = SocketIO.takeError(of: socket.number, "connect") { return .failed(.connection(error)) }
       isConnected = true
-      if let end = take(conversation.begin()) { return end }
+      return begin()
     }
     return converse()
   }
 
-  /// The connection stood from the start: says what is to be said first.
+  /// The connection stands: says what is to be said first.
   mutating func begin() -> Progress {
-    take(conversation.begin()) ?? converse()
+    if isShakingHands { return shakeHands() ?? converse() }
+    return take(conversation.begin()) ?? converse()
   }
 
   /// Why it failed when its time is over.
   func timeOut(_ timeout: Duration) -> ProbeCause {
-    isConnected ? conversation.timeOut(timeout) : .noConnection(within: timeout)
+    if !isConnected { return .noConnection(within: timeout) }
+    return isShakingHands ? .noHandshake(within: timeout) : conversation.timeOut(timeout)
   }
 
   private mutating func converse() -> Progress {
     while true {
       flush()
-      let room = conversation.room
-      let step = withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { buffer -> Conversation.Step? in
-        guard let start = buffer.baseAddress else { return nil }
+      // What is not the conversation's yet is bounded by one read.
+      let room = isShakingHands ? Self.handshakeRoom : conversation.room
+      let end = withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { buffer -> Progress? in
+        guard let start = buffer.baseAddress else { return .underway }
         switch SocketIO.receive(socket.number, into: start, count: room) {
-        case .bytes(let count): return conversation.receive(UnsafeRawBufferPointer(start: start, count: count))
-        case .ended: return conversation.end()
-        case .failed(let error): return conversation.end(error)
-        case .blocked: return nil
+        case .bytes(let count): return receive(UnsafeRawBufferPointer(start: start, count: count))
+        case .ended:
+          if isShakingHands { return .failed(.handshake(ProbeTLS.cut)) }
+          return take(conversation.end()) ?? .underway
+        case .failed(let error):
+          return isShakingHands ? .failed(.handshake(error)) : take(conversation.end(error)) ?? .underway
+        case .blocked: return .underway
         }
       }
-      guard let step else { return .underway }
-      if let end = take(step) { return end }
+      if let end { return end }
     }
+  }
+
+  private static let handshakeRoom = 16_384
+
+  /// - Returns: nil to read on.
+  private mutating func receive(_ bytes: UnsafeRawBufferPointer) -> Progress? {
+    guard tls != nil else { return take(conversation.receive(bytes)) }
+    tls?.receive(bytes)
+    if isShakingHands {
+      if let end = shakeHands() { return end }
+      if isShakingHands { return nil }
+    }
+    return listen()
+  }
+
+  /// - Returns: nil to go on.
+  private mutating func shakeHands() -> Progress? {
+    if let failure = tls?.handshake() {
+      flush()
+      return .failed(.handshake(failure))
+    }
+    guard tls?.isOpen == true else { return nil }
+    isShakingHands = false
+    return take(conversation.begin())
+  }
+
+  /// Hands on what has come inside of TLS.
+  /// - Returns: nil to read on.
+  private mutating func listen() -> Progress? {
+    while let said = tls?.decrypt(atMost: conversation.room) {
+      let end: Progress?
+      switch said {
+      case .nothing: return nil
+      case .bytes(let bytes): end = take(conversation.receive(bytes))
+      case .ended: end = take(conversation.end()) ?? .underway
+      case .failed(let failure): end = .failed(.handshake(failure))
+      }
+      if let end { return end }
+    }
+    return nil
   }
 
   private mutating func take(_ step: Conversation.Step) -> Progress? {
     switch step {
     case .wait: return nil
     case .send(let bytes):
-      outgoing = bytes
+      say(bytes)
       return nil
     case .passed(let farewell):
-      outgoing = farewell
+      say(farewell)
+      tls?.close()
       flush()
       return .passed
     case .failed(let cause): return .failed(cause)
@@ -81,8 +133,13 @@ struct ProbeConnection: ~Copyable {
     }
   }
 
+  private mutating func say(_ bytes: [UInt8]) {
+    if tls == nil { outgoing = bytes } else { tls?.encrypt(bytes) }
+  }
+
   /// A broken connection is what the next read tells, after the bytes that came before it broke.
   private mutating func flush() {
+    if let bytes = tls?.takeOutgoing() { outgoing += bytes }
     while !outgoing.isEmpty {
       let result = outgoing.withUnsafeBytes { bytes in
         bytes.baseAddress.map { SocketIO.send(socket.number, from: $0, count: bytes.count, more: false) }

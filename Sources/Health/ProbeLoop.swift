@@ -2,6 +2,7 @@ import Balancing
 import Base
 import Logging
 import Reactor
+import TLS
 
 /// The event loop of the health checker's thread: starts checks when they are due, and lets each backend's
 /// `HealthTracker` draw the conclusions.
@@ -118,7 +119,7 @@ struct ProbeLoop: ~Copyable {
   ) {
     let former = subject.pointee.target
     subject.pointee.target = target
-    if former.check != target.check || former.address != target.address {
+    if former.check != target.check || former.address != target.address || former.tls !== target.tls {
       // What is under way would answer another question.
       end(handle, subject)
       subject.pointee.probe = target.check.makeProbe()
@@ -143,10 +144,15 @@ struct ProbeLoop: ~Copyable {
 
   private mutating func connect(_ handle: Handle, _ subject: UnsafeMutablePointer<Subject>) {
     guard let probe = subject.pointee.probe else { return }
+    let tls: ProbeTLS?
+    do throws(TLSFailure) { tls = try ProbeTLS(subject.pointee.target.tls) } catch {
+      skip(handle, subject, .outOfMemory("SSL_new"))
+      return
+    }
     switch Connecting.to(subject.pointee.target.address) {
     case .connected(let socket):
       let number = socket.number
-      subject.pointee.connection = ProbeConnection(socket, isConnected: true, probe: probe)
+      subject.pointee.connection = ProbeConnection(socket, isConnected: true, probe: probe, tls: tls)
       let progress = subject.pointee.connection?.begin()
       if case .underway = progress {
         watch([number], handle, subject)
@@ -155,7 +161,7 @@ struct ProbeLoop: ~Copyable {
       }
     case .underway(let socket):
       let number = socket.number
-      subject.pointee.connection = ProbeConnection(socket, isConnected: false, probe: probe)
+      subject.pointee.connection = ProbeConnection(socket, isConnected: false, probe: probe, tls: tls)
       watch([number], handle, subject)
     case .failed(let error):
       if error.isExhaustion {

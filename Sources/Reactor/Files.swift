@@ -2,10 +2,13 @@ import Glibc
 
 extension Descriptor {
   /// A file that is appended to, made if it is not there.
-  public static func appending(to path: String) throws(SystemError) -> Descriptor {
-    let number = uninterrupted { open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640) }
+  /// - Parameter isSecret: only its owner may read it, even if others could before.
+  public static func appending(to path: String, isSecret: Bool = false) throws(SystemError) -> Descriptor {
+    let number = uninterrupted { open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, isSecret ? 0o600 : 0o640) }
     if number < 0 { throw .last("open") }
-    return Descriptor(adopting: number)
+    let file = Descriptor(adopting: number)
+    if isSecret, fchmod(number, 0o600) != 0 { throw .last("fchmod") }
+    return file
   }
 
   /// A descriptor of its own for standard error.

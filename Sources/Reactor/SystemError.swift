@@ -51,6 +51,9 @@ func uninterrupted<Value: FixedWidthInteger>(_ call: () -> Value) -> Value {
 }
 
 extension SystemError {
+  /// A library found no memory.
+  public static func outOfMemory(_ operation: StaticString) -> SystemError { SystemError(operation, ENOMEM) }
+
   /// Our own descriptors or memory, or the system's, are used up: nothing is wrong with the other side.
   public var isExhaustion: Bool { number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM }
 }

@@ -42,7 +42,7 @@ public final class CertifiedKey: @unchecked Sendable {
 }
 
 /// Where a certificate and its key are.
-public struct CertificateSource: Equatable, Sendable {
+public struct CertificateSource: Hashable, Sendable {
   /// PEM: the certificate first, those it is signed by behind it.
   public var certificate: String
   /// PEM; nil: in the same file as the certificate.
@@ -118,6 +118,15 @@ extension CertifiedKey {
         "the chain is broken: certificate \(index + 1) (\(CertificateFacts(certificates[index]).subject)) did not sign the one before it"
       )
       return
+    }
+    // Authorities that say where their own certificates are to be had are those whose clients only know the root.
+    if certificates.count == 1, X509_check_issued(certificates[0], certificates[0]) != X509_V_OK,
+      X509_get_ext_by_NID(certificates[0], NID_info_access, -1) >= 0
+    {
+      findings.warn(
+        file,
+        "has no chain: append the certificate of \(CertificateFacts(certificates[0]).issuer), which signed it; most clients do not have that"
+      )
     }
   }
 

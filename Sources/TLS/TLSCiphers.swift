@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// Which ciphers may be used, best first; the client chooses.
-public struct TLSCiphers: Equatable, Sendable {
+public struct TLSCiphers: Hashable, Sendable {
   /// Names of TLS 1.3, such as `TLS_AES_128_GCM_SHA256`. Empty: none, so no TLS 1.3.
   public let suites: [String]
   /// Names of OpenSSL for TLS 1.2, such as `ECDHE-RSA-AES128-GCM-SHA256`.
@@ -40,6 +40,6 @@ public struct TLSCiphers: Equatable, Sendable {
     let unknown =
       suites.filter { SSL_CTX_set_ciphersuites(context, $0) != 1 }
       + older.filter { SSL_CTX_set_cipher_list(context, $0) != 1 }
-    for name in unknown { findings.fail(nil, "the cipher \"\(name)\" is not one that OpenSSL has") }
+    for name in unknown { findings.fail(nil, setting: "ciphers", "the cipher \"\(name)\" is not one that OpenSSL has") }
   }
 }

@@ -2,7 +2,7 @@ import Base
 import COpenSSL
 
 /// How a pool's backends are talked to.
-public struct TLSClientSettings: Sendable {
+public struct TLSClientSettings: Hashable, Sendable {
   /// Whether a backend must prove who it is, by a chain to a trusted authority and by its name.
   public var verify = true
   /// The files of the authorities that are trusted; empty: those of the system.

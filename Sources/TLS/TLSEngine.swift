@@ -47,8 +47,9 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
 
   deinit {
     // OpenSSL would forget the session of a connection that was not closed in both directions; that rule is from before
-    // truncation could be told from an end, and here it is told.
-    if state == .open { SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
+    // truncation could be told from an end, and here it is told (RFC 5246, 7.2.1). Many servers just close.
+    let wasCut = failure.map { $0.phase == .data && $0.cause == .cut } ?? false
+    if state == .open || wasCut { SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
     SSL_free(ssl)
   }
 

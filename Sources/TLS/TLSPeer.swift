@@ -16,7 +16,8 @@ public final class TLSPeer: Sendable {
   }
 
   /// An engine for a connection to this backend.
-  public func makeEngine() throws(TLSFailure) -> TLSEngine {
+  /// - Parameter resuming: whether an earlier session may go on: its certificate was verified then, and is not shown again.
+  public func makeEngine(resuming: Bool = true) throws(TLSFailure) -> TLSEngine {
     guard let ssl = SSL_new(context.handle.pointer) else { throw .outOfMemory }
     SSL_set_connect_state(ssl)
     guard setName(ssl) else {
@@ -25,7 +26,7 @@ public final class TLSPeer: Sendable {
       throw .outOfMemory
     }
     openssl_set_app_data(ssl, Unmanaged.passUnretained(self).toOpaque())
-    if let session = sessions.withLock({ $0.take() }) {
+    if resuming, let session = sessions.withLock({ $0.take() }) {
       SSL_set_session(ssl, session)
       SSL_SESSION_free(session)
     }

@@ -10,12 +10,15 @@ public struct TLSProblem: Equatable, Sendable, CustomStringConvertible {
   public let severity: Severity
   /// The file it is about; nil for a setting.
   public let file: String?
+  /// The setting it is about, such as `ciphers`, where it is about one.
+  public let setting: String?
   /// A sentence about the file, such as `is not the key of site.pem`.
   public let reason: String
 
-  public init(_ severity: Severity, file: String?, _ reason: String) {
+  public init(_ severity: Severity, file: String?, setting: String? = nil, _ reason: String) {
     self.severity = severity
     self.file = file
+    self.setting = setting
     self.reason = reason
   }
 
@@ -39,6 +42,9 @@ struct Findings {
   var hasErrors: Bool { problems.contains { $0.severity == .error } }
   var warnings: [TLSProblem] { problems.filter { $0.severity == .warning } }
 
-  mutating func fail(_ file: String?, _ reason: String) { problems.append(TLSProblem(.error, file: file, reason)) }
+  mutating func fail(_ file: String?, setting: String? = nil, _ reason: String) {
+    problems.append(TLSProblem(.error, file: file, setting: setting, reason))
+  }
+
   mutating func warn(_ file: String?, _ reason: String) { problems.append(TLSProblem(.warning, file: file, reason)) }
 }

@@ -1,7 +1,7 @@
 import Base
 
 /// How a listener terminates TLS.
-public struct TLSServerSettings: Sendable {
+public struct TLSServerSettings: Equatable, Sendable {
   public enum ClientAuthentication: String, Sendable {
     /// Clients are not asked for a certificate.
     case off

@@ -5,7 +5,7 @@ public struct CheckDetails: Equatable, Sendable {
   public struct Failure: Equatable, Sendable {
     /// `connection refused (ECONNREFUSED)`.
     public var cause: String
-    /// What the check had reached: `L4` for the connection, `L7` for what was said on it.
+    /// What the check had reached: `L4` for the connection, `L6` for TLS, `L7` for what was said on it.
     public var layer: String
     /// `ECONNREFUSED`, where the kernel said why.
     public var errno: String?

@@ -275,10 +275,11 @@ import Testing
   // MARK: Routes of an http listener
 
   /// What is said of routes, without the place, which is always the same.
-  private func said(_ routes: [String], http: String = "") throws -> [String] {
+  private func said(_ routes: [String], http: String = "", tls: String? = nil) throws -> [String] {
     try warnings(
       """
       { "listeners": { "web": { "listen": ":1", "mode": "http", "pool": "p", "http": { \(http) },
+        \(tls.map { "\"tls\": { \($0) }," } ?? "")
         "routes": [\(routes.joined(separator: ","))] } },
         "pools": { "p": { "backends": ["h:1"] }, "q": { "backends": ["h:2"] } } }
       """
@@ -311,7 +312,7 @@ import Testing
     (#""query": { "q": "1" }"#, #""query": { "Q": "1" }"#, false),
     (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16"]"#, true),
     (#""source": ["10.0.0.0/8"]"#, #""source": ["10.1.0.0/16", "::1"]"#, false),
-    (#""source": ["10.1.0.0/16"]"#, #""source": ["10.0.0.0/8"]"#, false), (#""sni": "*.a""#, #""sni": "b.a""#, true),
+    (#""source": ["10.1.0.0/16"]"#, #""source": ["10.0.0.0/8"]"#, false),
   ])
   func aRouteThatIsNeverReached(first: String, second: String, isWarned: Bool) throws {
     let expected = "routes: routes[1] never gets anything: routes[0] takes it all first"
@@ -353,6 +354,22 @@ import Testing
       try said([route("")], http: #""redirectHTTPS": true"#) == [
         "pool: never looked at: http.redirectHTTPS sends everybody to https",
         "routes: never looked at: http.redirectHTTPS sends everybody to https",
+      ])
+  }
+
+  @Test func whatTLSChanges() throws {
+    #expect(
+      try said([route(#""sni": "*.a""#)]) == [
+        "routes: routes[0] never gets anything: without \"tls\" no client says the server name that it wants"
+      ])
+    #expect(
+      try said([route(#""sni": "*.a""#), route(#""sni": "c.b""#), route(#""sni": "b.a""#)], tls: #""folder": "tls""#)
+        == [
+          "routes: routes[2] never gets anything: routes[0] takes it all first"
+        ])
+    #expect(
+      try said([route("")], http: #""redirectHTTPS": true"#, tls: #""folder": "tls""#) == [
+        "http.redirectHTTPS: nobody comes without TLS: it redirects nobody"
       ])
   }
 

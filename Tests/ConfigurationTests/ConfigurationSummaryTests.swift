@@ -36,7 +36,10 @@ import Testing
                       refuses 192.0.2.7
                       serves only 192.0.2.0/24, 2001:db8::/32
                       each client: at most 20 connections, 100/s new ones
-        listener app  127.0.0.1:8443 (http) → pool app
+        listener tls  :8443 (tcp) → pool web
+                      TLS 1.3: 2 certificates, those in /etc/balancer/tls, ALPN h2, http/1.1, no other server names, shared ticket keys
+                      clients may show a certificate
+        listener app  127.0.0.1:8090 (http) → pool app
                       GET, POST app.example.com app.example.com, *.app.example.com, [2001:db8::1] /api, ~ ^/api/v[12]/ \
         X-Version, User-Agent, X-Debug ?page, ?all, ?q 10.0.0.0/8 → pools app 95 %, web 5 %, path rewritten, \
         with the backend as Host, fields of the request changed, fields of the response changed, within 30s, 1 retry, \
@@ -47,9 +50,10 @@ import Testing
                       each client: 50/s requests
         pool web      hash sni, load 1.25, 3 backends
                       127.0.0.1:9001
-                      two ([::1]:9002), weight 3, at most 100 sessions, backup, checked at [::1]:9003
-                      three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions
+                      two ([::1]:9002), weight 3, at most 100 sessions, backup, TLS, not verified, with a client certificate, checked at [::1]:9003
+                      three (unix:/etc/balancer/run/three.sock), weight 0: no new sessions, without TLS
                       connects with a PROXY header v1 and the local address 192.0.2.9
+                      TLS, not verified, with a client certificate
                       tcp check (expecting "ready") of port 9100 every 5s, timeout 250ms
                       a dead backend is noticed after 10250ms at the latest (fall 2 × interval 5s + timeout 250ms)
                       one that refuses connections after 5750ms (every 750ms from the first failure on)

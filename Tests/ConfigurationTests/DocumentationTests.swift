@@ -15,10 +15,11 @@ import Testing
 
   /// An example is a whole file, or keys of its top level.
   @Test func everyExampleIsRead() throws {
-    let blocks = Self.text.components(separatedBy: "```jsonc\n").dropFirst().map { block in
-      block.components(separatedBy: "```")[0]
+    let tls = try String(contentsOf: Example.root.appending(path: "docs/tls.md"), encoding: .utf8)
+    let blocks = [Self.text, tls].flatMap { text in
+      text.components(separatedBy: "```jsonc\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
     }
-    #expect(blocks.count >= 8)
+    #expect(blocks.count >= 16)
     for block in blocks {
       let isWhole = block.hasPrefix("{") || block.hasPrefix("//")
       let text = isWhole ? block : "{\n\(block)}"

@@ -13,11 +13,12 @@ import Testing
     "listen-range-order", "same-backend-address", "same-backend-name", "same-listen-address", "same-listen-all-and-one",
     "same-listen-range", "same-listen-address-in-one",
     "hash-uri", "hash-header", "hash-cookie", "http-keys-in-tcp", "http-without-pool", "http-pool-keys-in-tcp",
-    "http-hash-inherited-by-tcp", "http-client-timeout-off", "tcp-pool-keys-in-http", "route-match-compared",
+    "http-hash-inherited-by-tcp", "http-client-timeout-off", "tcp-pool-keys-in-http", "http-over-tls",
+    "route-match-compared",
     "route-respond-compared",
     "route-rewrite-compared", "route-split-compared", "sticky-keys", "health-http-compared",
     "health-key-of-another-type", "health-script-missing", "health-script-without-program",
-    "same-listen-address-written-otherwise", "same-listen-socket",
+    "same-listen-address-written-otherwise", "same-listen-socket", "tls-listener", "tls-together",
   ]
 
   struct Case: CustomStringConvertible {

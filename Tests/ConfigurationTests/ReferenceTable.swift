@@ -27,6 +27,9 @@ struct ReferenceTable {
       ReferenceTable("header edits", properties("$defs", "headerEdits")),
       ReferenceTable("auth", properties("$defs", "auth")),
       ReferenceTable("rate limit", properties("$defs", "rateLimit")),
+      ReferenceTable("tls", properties("$defs", "tls")),
+      ReferenceTable("certificate", properties("$defs", "certificate")),
+      ReferenceTable("tls to backends", properties("$defs", "backendTLS")),
       ReferenceTable("listener timeouts", properties("$defs", "listener", "properties", "timeouts")),
       ReferenceTable("pool", properties("$defs", "pool")),
       ReferenceTable("hash", properties("$defs", "hash")),
@@ -67,6 +70,7 @@ struct ReferenceTable {
       case "listenAddress", "backendAddress": return "address"
       case "cidr": return "block"
       case "rate": return "rate"
+      case "tlsServerName": return "host name or IP address"
       case "serverName": return "server name"
       case "source": return "IP address or `\"client\"`"
       case "name": return "name"

@@ -59,7 +59,8 @@ public final class TestCertificate: @unchecked Sendable {
   public init(
     _ subject: String, names: [Name] = [], key: TestKey = .ec(), signer: TestCertificate? = nil,
     isAuthority: Bool = false,
-    from: Int = -24, to: Int = 24 * 30, extendedKeyUsage: String? = nil, digest: OpaquePointer? = EVP_sha256()
+    from: Int = -24, to: Int = 24 * 30, extendedKeyUsage: String? = nil, authorityInformation: String? = nil,
+    digest: OpaquePointer? = EVP_sha256()
   ) {
     let certificate = X509_new()!
     pointer = certificate
@@ -86,6 +87,7 @@ public final class TestCertificate: @unchecked Sendable {
     add(NID_basic_constraints, isAuthority ? "critical,CA:TRUE" : "CA:FALSE")
     if isAuthority { add(NID_key_usage, "critical,keyCertSign,cRLSign") }
     if let extendedKeyUsage { add(NID_ext_key_usage, extendedKeyUsage) }
+    if let authorityInformation { add(NID_info_access, authorityInformation) }
     if !names.isEmpty { addNames(names) }
     precondition(X509_sign(certificate, (signer?.key ?? key).pointer, digest) > 0)
   }

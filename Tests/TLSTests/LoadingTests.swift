@@ -206,6 +206,25 @@ import Testing
   }
 
   /// Of two for one name the one that is valid counts, in whatever order they stand.
+  @Test func aChainThatIsNotThere() throws {
+    let url = "caIssuers;URI:http://ca.example/middle.der"
+    let middle = Self.authority.issue("Middle", isAuthority: true)
+    let certificate = TestCertificate(
+      "app", names: [.dns("app.example")], signer: middle, authorityInformation: url)
+    func warned(_ pem: String) throws -> [String] {
+      try warnings { site in
+        site.files.add("x", certificate)
+        site.files["x.pem"] = pem
+        site.server.certificates = [CertificateSource(certificate: "x.pem", key: "x.key")]
+      }
+    }
+    #expect(try warned(certificate.pem) == [])
+    #expect(
+      try warned(certificate.pemAlone) == [
+        "x.pem: has no chain: append the certificate of CN=Middle, which signed it; most clients do not have that"
+      ])
+  }
+
   @Test func anExpiredCertificateGivesWay() throws {
     var site = Site()
     let old = site.files.add("old", Self.authority.issue("old", "app.example", from: -96, to: -48))

@@ -40,6 +40,9 @@ enum AddressPattern {
   private static let wideName =
     "(\\*\\.)?(?!\(ipv4)$)(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*"
 
+  /// What a certificate is for: a host name or an address.
+  static let serverName = "^(\(ipv4)|\(ipv6)|(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*)$"
+
   private static let unix = "unix:[^\\u0000]{1,107}"
   private static let port =
     "0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"

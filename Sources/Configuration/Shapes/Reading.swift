@@ -79,6 +79,9 @@ final class Reading {
     return value
   }
 
+  /// Keeps the place of the value that is being read.
+  func place(_ json: JSONValue) { places[path] = json.location }
+
   // MARK: Errors
 
   /// Nothing further will be told.

@@ -3,6 +3,7 @@ import Base
 import Configuration
 import Glibc
 import Reactor
+import TLS
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,9 +21,11 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let configuration: Configuration
+    let tls: TLSContexts
     do {
       configuration = try option.file.load()
       _ = try PageFiles(configuration)
+      tls = try TLSContexts(configuration, former: nil, commons: TLSCommons())
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     let descriptors = Machine.raiseDescriptorLimit()
     let workers = configuration.workers.count
@@ -31,6 +34,8 @@ struct CheckCommand: ParsableCommand {
       print(warning)
     }
     for warning in KernelAdvice.warnings(configuration) { print(warning) }
+    var expiry = CertificateExpiry()
+    Supervisor.say(tls.warnings(configuration, &expiry), most: 1000) { print($0) }
     try resolve(configuration)
   }
 

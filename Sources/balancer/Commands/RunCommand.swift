@@ -14,8 +14,14 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var option: ConfigurationOption
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the secrets of all TLS sessions to this file, for Wireshark: whoever has it can read them.",
+      valueName: "file"))
+  var tlsKeyLog: String?
+
   func run() throws {
-    let status = try Supervisor.run(option.file)
+    let status = try Supervisor.run(option.file, keyLog: tlsKeyLog)
     if status != 0 { throw ExitCode(status) }
   }
 }

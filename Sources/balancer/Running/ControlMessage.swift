@@ -7,6 +7,8 @@ enum ControlMessage: Sendable {
   case health(HealthTarget, HealthReport)
   /// The `Outcomes` of a backend are to be taken; with the cause of a failure.
   case outcome(Backend, cause: String?)
+  /// Files that TLS was built from have changed; the generation of what was watched.
+  case renewal(generation: Int, TLSRenewal)
   /// Something went wrong for a session: see `Incidents`.
   case incident
   /// A worker that drains has no session left.

@@ -19,12 +19,16 @@ final class LogWriter: Sendable {
   }
 
   private let state: Mutex<State>
+  private let isSecret: Bool
   private let wake: Mailbox<Void>
   private let finished: Mailbox<Void>
 
-  /// - Parameter file: appended to; nil is standard error.
+  /// - Parameters:
+  ///   - file: appended to; nil is standard error.
+  ///   - isSecret: nobody but its owner may read the file.
   /// - Throws: when the file cannot be opened.
-  init(file: String?) throws(LogFileError) {
+  init(file: String?, isSecret: Bool = false) throws(LogFileError) {
+    self.isSecret = isSecret
     do throws(SystemError) {
       wake = try Mailbox()
       finished = try Mailbox()
@@ -32,7 +36,7 @@ final class LogWriter: Sendable {
       throw LogFileError(path: file ?? "standard error", error: error)
     }
     state = Mutex(State(file: file))
-    let output = try LogWriter.open(file)
+    let output = try LogWriter.open(file, isSecret: isSecret)
     let descriptor = output.release()
     do throws(SystemError) {
       _ = try Thread(name: "log") { [self] in run(Descriptor(adopting: descriptor)) }
@@ -58,7 +62,7 @@ final class LogWriter: Sendable {
   /// Writes to another file from now on.
   /// - Throws: when it cannot be opened; the old one stays.
   func move(to file: String?) throws(LogFileError) {
-    _ = try Self.open(file)
+    _ = try Self.open(file, isSecret: isSecret)
     state.withLock { state in
       state.file = file
       state.mustOpen = true
@@ -74,13 +78,13 @@ final class LogWriter: Sendable {
     _ = poll(&wait, 1, limit)
   }
 
-  private static func open(_ file: String?) throws(LogFileError) -> Descriptor {
+  private static func open(_ file: String?, isSecret: Bool) throws(LogFileError) -> Descriptor {
     guard let file else {
       do throws(SystemError) { return try Descriptor.standardError() } catch {
         throw LogFileError(path: "standard error", error: error)
       }
     }
-    do throws(SystemError) { return try Descriptor.appending(to: file) } catch {
+    do throws(SystemError) { return try Descriptor.appending(to: file, isSecret: isSecret) } catch {
       throw LogFileError(path: file, error: error)
     }
   }
@@ -99,7 +103,7 @@ final class LogWriter: Sendable {
         return taken
       }
       if taken.mustOpen {
-        do throws(LogFileError) { output = try Self.open(taken.file) } catch {
+        do throws(LogFileError) { output = try Self.open(taken.file, isSecret: isSecret) } catch {
           Self.write("the log file stays as it was: \(error)\n", to: output)
         }
       }
@@ -138,7 +142,9 @@ final class LogWriter: Sendable {
 /// Why a log file cannot be written.
 struct LogFileError: Error, CustomStringConvertible {
   let path: String
+  /// Where it was named.
+  var key = "log.file"
   let error: SystemError
 
-  var description: String { "log.file: \(path) cannot be opened: \(error)" }
+  var description: String { "\(key): \(path) cannot be opened: \(error)" }
 }

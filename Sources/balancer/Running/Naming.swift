@@ -3,6 +3,7 @@ import Base
 import Configuration
 import Logging
 import Reactor
+import TLS
 import Telemetry
 
 /// Host names while the program runs: they are looked up again and again, and what comes of it goes the same way as a
@@ -29,7 +30,13 @@ extension Supervisor {
   /// Gives a pool the backends that its host names stand for now.
   private mutating func renew(_ name: String) {
     guard let former = pools[name] else { return }
-    var running = RunningPool(former.configuration, names: names, former: former)
+    var running: RunningPool
+    do throws(TLSProblems) {
+      running = try RunningPool(former.configuration, tls: tls, names: names, former: former)
+    } catch {
+      log.logger("names").error("pool \(name) keeps the backends that it has: \(error)")
+      return
+    }
     if running.resolved == former.resolved { return }
     running.commit()
     pools[name] = running

@@ -4,6 +4,7 @@ import Configuration
 import Logging
 import Reactor
 import TCPProxy
+import TLS
 
 extension Supervisor {
   /// Reads the file again and changes what differs, once the host names that are new in it have been looked up: until
@@ -20,7 +21,7 @@ extension Supervisor {
       refuse("\(error)", logger)
       return
     }
-    if ConfigurationDiff(from: configuration, to: new).isEmpty, newPages.pages == pages.pages {
+    if ConfigurationDiff(from: configuration, to: new).isEmpty, newPages.pages == pages.pages, tls.isCurrent {
       _ = awaitNames(of: new)
       logger.notice(
         "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
@@ -34,21 +35,30 @@ extension Supervisor {
   mutating func apply(_ new: Configuration) {
     let logger = log.logger("reload")
     let difference = ConfigurationDiff(from: configuration, to: new)
+    let newTLS: TLSContexts
     let plan: Plan
     do {
-      plan = try Plan(new, running: self)
+      try upkeep.prepare(for: new)
+      newTLS = try TLSContexts(new, former: tls, commons: upkeep.commons)
+      plan = try Plan(new, newTLS, running: self)
+      if difference.isEmpty, newTLS.isSame(as: tls), plan.pages.pages == pages.pages {
+        // Files were written again, with what they held before.
+        tls = newTLS
+        logger.notice("\(file.path) holds no change, and neither do the files that it names")
+        return
+      }
       try apply(new.log)
     } catch {
       refuse("\(error)", logger)
       names.keep(only: configuration.hostNames)
       return
     }
+    let lines = difference.lines + newTLS.renewed(since: tls)
     let former = pools
     let formerPages = pages
     carryOut(plan, logger)
-    logger.notice(
-      "\(file.path) is in force: \(difference.lines.count == 1 ? "1 change" : "\(difference.lines.count) changes")")
-    for line in difference.lines { logger.notice("\(line)") }
+    logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
+    for line in lines { logger.notice("\(line)") }
     if pages.pages != formerPages.pages { logger.notice("files of errorPages were read anew") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
@@ -58,6 +68,7 @@ extension Supervisor {
       logger.warning("\(warning)")
     }
     for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
       logger.warning(
         "listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
@@ -87,19 +98,21 @@ extension Supervisor {
   private struct Plan {
     let configuration: Configuration
     let pages: PageFiles
+    let tls: TLSContexts
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
     let opened: [Entrances.Entrance]
 
-    init(_ configuration: Configuration, running: borrowing Supervisor) throws {
+    init(_ configuration: Configuration, _ tls: TLSContexts, running: borrowing Supervisor) throws {
       self.configuration = configuration
       pages = try PageFiles(configuration)
+      self.tls = tls
       for pool in configuration.pools {
-        pools[pool.name] = RunningPool(pool, names: running.names, former: running.pools[pool.name])
+        pools[pool.name] = try RunningPool(pool, tls: tls, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, pages: pages.pages[listener.name], former: running.listeners[listener.name])
+          listener, pools: pools, tls: tls, pages: pages.pages[listener.name], former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }
@@ -109,6 +122,7 @@ extension Supervisor {
     let removed = removedBackends(plan)
     configuration = plan.configuration
     pages = plan.pages
+    tls = plan.tls
     names.keep(only: configuration.hostNames)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
@@ -142,6 +156,7 @@ extension Supervisor {
     for (backend, fate) in removed {
       if healthReporter.removed(backend, fate, now: Clock.now) { workers.closeSessions(of: backend) }
     }
+    watchTLS()
     workers.keepSpares(spareOrders)
     // Sessions that wait may have a backend now.
     judgeAnew()

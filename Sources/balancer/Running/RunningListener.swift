@@ -5,6 +5,7 @@ import HTTPProxy
 import Reactor
 import Routing
 import TCPProxy
+import TLS
 
 /// A listener at work, beside the part of the file that it came from.
 struct RunningListener {
@@ -17,6 +18,8 @@ struct RunningListener {
   private let clients: ClientTable?
   /// Counts their requests where `perClient` asks for that.
   private let requestLimit: RateLimit?
+  /// The listener's own answers to errors.
+  private let pages: ErrorPages?
   /// Of an http listener.
   private let routes: AssembledRoutes?
 
@@ -24,19 +27,34 @@ struct RunningListener {
   ///   - pools: all of the configuration, by name.
   ///   - pages: the listener's own answers to errors.
   init(
-    _ configuration: ListenerConfiguration, pools: [String: RunningPool], pages: ErrorPages?, former: RunningListener?
+    _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, pages: ErrorPages?,
+    former: RunningListener?
   ) throws {
-    self.configuration = configuration
-    counters = former?.counters ?? ListenerCounters()
     var addresses: [SocketAddress] = []
     for endpoint in configuration.listen {
       for address in try HostLookup.addresses(of: endpoint) where !addresses.contains(address) {
         addresses.append(address)
       }
     }
-    self.addresses = addresses
+    try self.init(configuration, addresses, pools, tls, pages, former)
+  }
 
+  /// The same with what has become of its certificates.
+  func renewed(pools: [String: RunningPool], tls: TLSContexts) -> RunningListener {
+    // What could be assembled before can be assembled again.
+    (try? RunningListener(configuration, addresses, pools, tls, pages, self)) ?? self
+  }
+
+  private init(
+    _ configuration: ListenerConfiguration, _ addresses: [SocketAddress], _ pools: [String: RunningPool],
+    _ tls: TLSContexts, _ pages: ErrorPages?, _ former: RunningListener?
+  ) throws {
+    self.configuration = configuration
+    self.pages = pages
+    self.addresses = addresses
+    counters = former?.counters ?? ListenerCounters()
     var settings = Service.Settings(configuration)
+    settings.tls = tls.servers[configuration.name]?.context
     if settings.perClient != nil {
       clients = former?.clients ?? ClientTable(seed: .random(in: 0...UInt64.max))
     } else {

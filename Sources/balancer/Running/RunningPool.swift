@@ -3,6 +3,7 @@ import Base
 import Configuration
 import Health
 import TCPProxy
+import TLS
 
 /// A pool at work, beside the part of the file that it came from.
 struct RunningPool {
@@ -16,11 +17,17 @@ struct RunningPool {
   let resolved: [ResolvedBackend]
   /// Which backend clients had, where `sticky` asks for it.
   private let stickiness: Stickiness?
+  /// How they are talked to by TLS.
+  private var peers: BackendPeers
+  /// The same for the workers; one object over all reloads. nil where no backend ever was.
+  private let sessionPeers: TLSPeers?
   /// What they are, by the same order.
   var verdicts: PoolVerdicts
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
-  init(_ configuration: PoolConfiguration, names: NameBook, former: RunningPool?) {
+  init(
+    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, former: RunningPool?
+  ) throws(TLSProblems) {
     resolved = configuration.resolved(by: names)
     let backends = resolved.map { backend in
       let address: SocketAddress = if case .at(let address, _) = backend.place { address } else { .nowhere }
@@ -30,6 +37,8 @@ struct RunningPool {
     }
     self.configuration = configuration
     self.backends = backends
+    peers = try BackendPeers(backends, resolved, of: configuration, tls, former: former?.peers)
+    sessionPeers = former?.sessionPeers ?? (peers.isEmpty ? nil : TLSPeers(peers.forSessions(backends)))
     let members = zip(backends, resolved).map { backend, resolved in
       Member(
         backend: backend, weight: resolved.configuration.weight, connections: resolved.configuration.connections,
@@ -63,6 +72,7 @@ struct RunningPool {
     }
     var destinationSettings = Destination.Settings(configuration)
     if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.sourceTTL) }
+    destinationSettings.tls = sessionPeers
     destination = Destination(pool: pool, settings: destinationSettings)
   }
 
@@ -71,10 +81,17 @@ struct RunningPool {
 
   mutating func commit() {
     guard let (scheduler, members, slowStart, initial) = prepared else { return }
+    sessionPeers?.set(peers.forSessions(backends))
     pool.apply(
       scheduler: scheduler, members: members, queue: configuration.queue, slowStart: slowStart,
       initialHealth: { $0.isResolved ? initial : .down })
     prepared = nil
+  }
+
+  /// Files have changed, and contexts with them.
+  mutating func renew(_ tls: TLSContexts) throws(TLSProblems) {
+    peers = try BackendPeers(backends, resolved, of: configuration, tls, former: peers)
+    sessionPeers?.set(peers.forSessions(backends))
   }
 
   private static func initialHealth(_ configuration: PoolConfiguration) -> BackendHealth {
@@ -94,10 +111,12 @@ struct RunningPool {
       guard case .at(_, let address) = resolved[member].place else { return nil }
       let isEjected = verdicts.isEjected(member)
       if configuration.health == nil, !isEjected { return nil }
-      let check = configuration.health.map { HealthCheck($0, of: resolved[member].configuration) } ?? .tcp()
+      let tls = configuration.health == nil ? nil : peers.forChecks(of: backends[member])
+      let check =
+        configuration.health.map { HealthCheck($0, of: resolved[member].configuration, isSecure: tls != nil) } ?? .tcp()
       return HealthTarget(
         backend: backends[member], settings: settings, check: check, address: address,
-        isWatched: areWatched || isEjected)
+        tls: tls, isWatched: areWatched || isEjected)
     }
   }
 }
@@ -144,11 +163,12 @@ extension HealthSettings {
 }
 
 extension HealthCheck {
-  init(_ health: HealthConfiguration, of backend: BackendConfiguration) {
+  init(_ health: HealthConfiguration, of backend: BackendConfiguration, isSecure: Bool) {
     self =
       switch health.type {
       case .tcp: .tcp(send: health.send ?? "", expect: health.expect ?? "")
-      case .http: .http(HTTPCheck(health.http, of: backend))
+      case .tls: .tls(send: health.send ?? "", expect: health.expect ?? "")
+      case .http: .http(HTTPCheck(health.http, of: backend, isSecure: isSecure))
       case .redis: .redis
       case .postgresql: .postgresql
       case .mysql: .mysql(user: health.user)
@@ -159,11 +179,11 @@ extension HealthCheck {
 }
 
 extension HTTPCheck {
-  init(_ http: HTTPHealthConfiguration, of backend: BackendConfiguration) {
+  init(_ http: HTTPHealthConfiguration, of backend: BackendConfiguration, isSecure: Bool) {
     self.init()
     method = http.method
     path = http.path
-    host = http.host ?? backend.address.authority
+    host = http.host ?? backend.address.authority(isSecure: isSecure)
     fields = http.headers.map { ($0.name, $0.value) }
     status = http.status
     body = http.body ?? ""
@@ -172,9 +192,10 @@ extension HTTPCheck {
 
 extension Endpoint {
   /// As the Host field has it (RFC 9110, 7.2): without the port that goes without saying.
-  fileprivate var authority: String {
+  fileprivate func authority(isSecure: Bool) -> String {
     if case .unix = self { return "localhost" }
-    return port == 80 ? String(description.dropLast(3)) : description
+    let implied = isSecure ? ":443" : ":80"
+    return description.hasSuffix("\(implied)") ? String(description.dropLast(implied.count)) : description
   }
 }
 

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Balancing
 import Base
 import Configuration
@@ -6,6 +7,7 @@ import Health
 import Logging
 import Reactor
 import TCPProxy
+import TLS
 import Telemetry
 
 /// The control thread: starts everything from the file, and answers signals, changes of health and whatever the
@@ -34,20 +36,23 @@ struct Supervisor: ~Copyable {
   private var incidentReporter: IncidentReporter
   var healthReporter: HealthReporter
   var suspicion = NetworkSuspicion()
+  var tls: TLSContexts
+  var upkeep: TLSUpkeep
   /// The host names of the backends.
   var names: NameBook
   let resolver: Resolver
   /// A reload that waits for answers to names.
   var awaited: Awaited?
-  private let mailbox: Mailbox<ControlMessage>
+  let mailbox: Mailbox<ControlMessage>
   private let signals: SignalSource
   private let poller: Poller
   private var drainEnd: Instant?
   private var exitStatus: Int32?
 
   /// Serves until a signal ends it.
+  /// - Parameter keyLog: the file that the secrets of TLS are written to; nil, as it should be, is none.
   /// - Returns: the exit status. Whatever keeps it from starting is said on standard error.
-  static func run(_ file: ConfigurationFile) throws -> Int32 {
+  static func run(_ file: ConfigurationFile, keyLog: String? = nil) throws -> Int32 {
     SignalSource.ignoreBrokenPipes()
     let descriptorLimit = Machine.raiseDescriptorLimit()
     let configuration: Configuration
@@ -57,10 +62,20 @@ struct Supervisor: ~Copyable {
       pages = try PageFiles(configuration)
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     do {
-      var supervisor = try Supervisor(file, configuration, pages, descriptorLimit)
+      var upkeep = TLSUpkeep(keyLog: try keyLog.map { path throws(LogFileError) in try KeyLog(path) })
+      try upkeep.prepare(for: configuration)
+      let tls: TLSContexts
+      do throws(ConfigurationErrors) {
+        tls = try TLSContexts(configuration, former: nil, commons: upkeep.commons)
+      } catch {
+        throw fail(ExitStatus.configuration, "\(error)")
+      }
+      var supervisor = try Supervisor(file, configuration, pages, descriptorLimit, tls, upkeep)
       return supervisor.loop()
     } catch let error as SystemError {
       throw fail(ExitStatus.system, "balancer: cannot start: \(error) in \(error.operation)")
+    } catch let error as ExitCode {
+      throw error
     } catch let error as HostLookup.Failure {
       throw fail(ExitStatus.configuration, "balancer: cannot start: \(error)")
     } catch {
@@ -69,7 +84,8 @@ struct Supervisor: ~Copyable {
   }
 
   private init(
-    _ file: ConfigurationFile, _ configuration: Configuration, _ pages: PageFiles, _ descriptorLimit: Int
+    _ file: ConfigurationFile, _ configuration: Configuration, _ pages: PageFiles, _ descriptorLimit: Int,
+    _ tls: TLSContexts, _ upkeep: TLSUpkeep
   ) throws {
     // Before the first thread: all of them inherit the mask.
     let signals = try SignalSource([SIGHUP, SIGTERM, SIGINT, SIGUSR1])
@@ -85,11 +101,13 @@ struct Supervisor: ~Copyable {
     try resolver.answer(&names, interruption: signals.descriptor)
 
     var pools: [String: RunningPool] = [:]
-    for pool in configuration.pools { pools[pool.name] = RunningPool(pool, names: names, former: nil) }
+    for pool in configuration.pools {
+      pools[pool.name] = try RunningPool(pool, tls: tls, names: names, former: nil)
+    }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
       listeners[listener.name] = try RunningListener(
-        listener, pools: pools, pages: pages.pages[listener.name], former: nil)
+        listener, pools: pools, tls: tls, pages: pages.pages[listener.name], former: nil)
     }
 
     let workerCount = configuration.workers.count
@@ -131,6 +149,8 @@ struct Supervisor: ~Copyable {
     self.incidents = incidents
     incidentReporter = IncidentReporter(logger: log.logger("traffic"))
     healthReporter = HealthReporter(logger: log.logger("health"))
+    self.tls = tls
+    self.upkeep = upkeep
     self.mailbox = mailbox
     self.signals = signals
     self.poller = poller
@@ -151,6 +171,15 @@ struct Supervisor: ~Copyable {
     }
     setMemoryLimit()
     for warning in KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
+    Self.say(tls.warnings(configuration, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
+    if let keyLog = upkeep.keyLog {
+      logger.warning(
+        """
+        --tls-key-log: the secrets of all TLS sessions are written to \(keyLog.path); whoever reads that can read all that \
+        they carry
+        """)
+    }
+    watchTLS()
     sayFirstAnswers()
     for pool in configuration.pools { sayUnresolved(pool.name) }
     checker.configure(healthTargets)
@@ -205,7 +234,8 @@ struct Supervisor: ~Copyable {
   private mutating func loop() -> Int32 {
     while exitStatus == nil {
       let deadline = [
-        incidentReporter.restUntil, healthReporter.nextTick, nextJudgement, names.nextDue, awaited?.end, drainEnd,
+        incidentReporter.restUntil, healthReporter.nextTick, nextJudgement, upkeep.next, names.nextDue, awaited?.end,
+        drainEnd,
       ]
       .compactMap { $0 }.min()
       let count = poller.wait(timeout: Poller.timeout(until: deadline, now: Clock.now))
@@ -220,6 +250,7 @@ struct Supervisor: ~Copyable {
       let now = Clock.now
       if let end = incidentReporter.restUntil, end <= now { incidentReporter.report(incidents, now: now) }
       judge(now: now)
+      tendTLS(now: now)
       lookUpNames(now: now)
       if let awaited, awaited.end <= now { endWait(awaited) }
       for backend in healthReporter.tick(now: now) { workers.closeSessions(of: backend) }
@@ -249,12 +280,15 @@ struct Supervisor: ~Copyable {
     case .health(let target, .watched(let isPassed)): checkEnded(target.backend, isPassed: isPassed)
     case .outcome(let backend, let cause): sessionsEnded(backend, cause: cause)
     case .health(_, .skipped(let error)): incidents.add(.exhausted, Incidents.checks, cause: "\(error)")
+    case .renewal(let generation, let renewal): renewed(generation: generation, renewal)
     case .incident: incidentReporter.report(incidents, now: Clock.now)
     case .drained: if drainEnd != nil, admission.sessions.load(ordering: .acquiring) == 0 { drained() }
     }
   }
 
   // MARK: The end
+
+  var isDraining: Bool { drainEnd != nil }
 
   private mutating func drain(_ signal: String) {
     let logger = log.logger("stop")
@@ -294,6 +328,8 @@ struct Supervisor: ~Copyable {
     workers.stop()
     workers.join()
     checkerThread.join()
+    upkeep.watcher?.stop()
+    upkeep.keyLog?.finish()
     entrances.removeFiles()
     accessLog.finish()
     log.finish()
