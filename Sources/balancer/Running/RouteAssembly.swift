@@ -104,8 +104,6 @@ extension Route.Settings {
     responseEdits = try FieldEdits(route.responseHeaders)
     timeout = route.timeout
     retries = route.retries
-    mirror = route.mirror
-    basicFile = route.basicFile
     if let limit = route.rateLimit {
       let key: Route.RateKey =
         switch limit.by {
