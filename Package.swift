@@ -43,7 +43,8 @@ let package = Package(
     .target(
       name: "TCPProxy",
       dependencies: [
-        "Base", "Balancing", "HTTPCore", "HTTPProxy", "Routing", "Compression", "Authentication", "AccessLog", "Reactor", "TLS",
+        "Base", "Balancing", "HTTPCore", "HTTPProxy", "Routing", "Compression", "Authentication", "AccessLog",
+        "Reactor", "TLS",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(
@@ -55,7 +56,7 @@ let package = Package(
       name: "balancer",
       dependencies: [
         "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TCPProxy", "Health",
-        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication",
+        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication", "TLS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -76,7 +77,8 @@ let package = Package(
     .testTarget(
       name: "TCPProxyTests",
       dependencies: [
-        "TCPProxy", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", "COpenSSL", "HTTPCore", "HTTPProxy", "Routing",
+        "TCPProxy", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", "COpenSSL", "HTTPCore", "HTTPProxy",
+        "Routing",
         "AccessLog", "Compression", "Authentication", "CZlib",
         .product(name: "Logging", package: "swift-log"),
       ]),
