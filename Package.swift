@@ -43,7 +43,8 @@ let package = Package(
     .target(
       name: "TCPProxy",
       dependencies: [
-        "Base", "Balancing", "HTTPCore", "HTTPProxy", "Routing", "Compression", "Authentication", "AccessLog", "Reactor", "TLS",
+        "Base", "Balancing", "HTTPCore", "HTTPProxy", "Routing", "Compression", "Authentication", "AccessLog",
+        "Reactor", "TLS",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(
@@ -78,7 +79,8 @@ let package = Package(
     .testTarget(
       name: "TCPProxyTests",
       dependencies: [
-        "TCPProxy", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", "COpenSSL", "HTTPCore", "HTTPProxy", "Routing",
+        "TCPProxy", "TLS", "TLSFixtures", "Balancing", "Reactor", "Base", "COpenSSL", "HTTPCore", "HTTPProxy",
+        "Routing",
         "AccessLog", "Compression", "Authentication", "CZlib",
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -70,6 +70,16 @@ public struct StickyConfiguration: Equatable, Sendable {
         reading.fail(at: member.location, "belongs to \(sticky.key == .source ? "\"cookie\"" : "\"source\"")")
       }
     }
+    if let name = sticky.cookie, let value = json["cookie"] {
+      let small = name.lowercased()
+      if name.utf8.count > 128 {
+        reading.fail(at: value.location, path: "\(reading.path).cookie", "at most 128 characters expected")
+      } else if !sticky.secure, small.hasPrefix("__host-") || small.hasPrefix("__secure-") {
+        reading.fail(
+          at: value.location, path: "\(reading.path).cookie",
+          "browsers take a cookie of this name only with \"secure\": true")
+      }
+    }
     if sticky.key != .source, sticky.sameSite == .none, !sticky.secure, let value = json["sameSite"] {
       reading.fail(
         at: value.location, path: "\(reading.path).sameSite",

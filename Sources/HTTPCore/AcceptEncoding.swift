@@ -35,6 +35,32 @@ public enum AcceptEncoding {
   }
 }
 
+extension AcceptEncoding {
+  /// Hands over each member, in the order of the fields: the name of a coding, in any case, and its weight in thousandths.
+  public static func forEach(
+    in fields: borrowing FieldTable, of bytes: UnsafeRawBufferPointer,
+    _ body: (_ coding: UnsafeRawBufferPointer, _ weight: Int) -> Void
+  ) {
+    var next = fields.index(of: .acceptEncoding, from: 0)
+    while let index = next {
+      var elements = ListElements(bytes, fields[index].value)
+      while let element = elements.next() {
+        var nameEnd = Int(element.start)
+        while nameEnd < Int(element.end), bytes[nameEnd] != Byte.semicolon { nameEnd += 1 }
+        body(
+          bytes[bytes.trimmed(ByteRange(Int(element.start), nameEnd))],
+          QualityValue.read(bytes[ByteRange(nameEnd, Int(element.end))]))
+      }
+      next = fields.index(of: .acceptEncoding, from: index + 1)
+    }
+  }
+
+  /// Whether the value of a Content-Encoding says that there is none.
+  public static func isIdentity(_ value: UnsafeRawBufferPointer) -> Bool {
+    value.isEmpty || value.equalsIgnoringCase("identity")
+  }
+}
+
 /// Weights (RFC 9110, 12.4.2).
 enum QualityValue {
   /// The weight that `parameters`, such as `; q=0.5`, give, in thousandths: 1000 when they give none, 0 when it is

@@ -69,11 +69,15 @@ public enum ResponseWriter {
     if case .keep = rewrite.server {} else { skipped |= KnownField.server.bit }
     if rewrite.via != nil { skipped |= KnownField.via.bit }
     if framing != .chunked { skipped |= KnownField.trailer.bit }
-    if rewrite.contentCoding != nil { skipped |= KnownField.contentEncoding.bit | KnownField.acceptRanges.bit }
+    if rewrite.contentCoding != nil {
+      // Trailers are not sent on: they may tell of the bytes before.
+      skipped |= KnownField.contentEncoding.bit | KnownField.acceptRanges.bit | KnownField.trailer.bit
+    }
     for index in 0..<fields.count {
       let field = fields[index]
       if field.isDropped || skipped & field.known.bit != 0 { continue }
       if let edits, edits.replaces(field.known, named: bytes[field.name]) { continue }
+      if rewrite.contentCoding != nil, field.known == .other, isDigest(bytes[field.name]) { continue }
       if rewrite.contentCoding != nil, field.known == .etag {
         writer.appendWeakened(field, of: bytes)
       } else {
@@ -111,6 +115,12 @@ public enum ResponseWriter {
     }
     writer.append("\r\n")
     return writer.outcome
+  }
+
+  /// What was computed of the bytes before they were recoded (RFC 9530; RFC 3230; RFC 1864).
+  private static func isDigest(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.equalsIgnoringCase("content-digest") || name.equalsIgnoringCase("repr-digest")
+      || name.equalsIgnoringCase("digest") || name.equalsIgnoringCase("content-md5")
   }
 }
 

@@ -17,7 +17,7 @@ public struct StickyTokens: Sendable {
   }
 
   /// What a cookie says.
-  public struct Visit: Equatable, Sendable {
+  public struct Visit: Equatable, Sendable, BitwiseCopyable {
     /// The index of the backend, as they were handed in.
     public var backend: Int
     /// Seconds since 1970 when the cookie was set. Nobody vouches for it: it only says whether to set it again.

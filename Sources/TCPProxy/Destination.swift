@@ -11,6 +11,8 @@ public final class Destination: Sendable {
     public var retryBudget = 20
     /// Which backend clients had, and for how long that counts; nil where it does not.
     public var sticky: (Stickiness, ttl: Duration)?
+    /// Cookies by which clients are known again, of exchanges; nil where there are none.
+    public var cookies: StickyCookies?
     /// How long one connect may take.
     public var connect: Duration = .seconds(3)
     /// Silence of a backend after which a session ends; nil is never.
@@ -44,6 +46,7 @@ public final class Destination: Sendable {
   let retries: Int
   let retryBudget: Int
   private let sticky: (Stickiness, ttl: Duration)?
+  let cookies: StickyCookies?
   let connectNanoseconds: UInt64
   /// `UInt64.max` is never.
   let serverIdleNanoseconds: UInt64
@@ -66,6 +69,7 @@ public final class Destination: Sendable {
     retries = settings.retries
     retryBudget = settings.retryBudget
     sticky = settings.sticky
+    cookies = settings.cookies
     connectNanoseconds = Optional(settings.connect).wholeNanoseconds
     serverIdleNanoseconds = settings.serverIdle.wholeNanoseconds
     waitNanoseconds = Optional(settings.wait).wholeNanoseconds
@@ -101,9 +105,11 @@ public final class Destination: Sendable {
   ///   - tried: backends that failed this session.
   ///   - client: whose session it is; nil for a unix socket.
   ///   - serverName: the name that the client asked for.
+  ///   - key: what a request is hashed by.
+  ///   - preferred: the hash of the name of the backend that its cookie names.
   func pick(
-    avoiding tried: [Backend], client: IPAddress?, serverName: String?, key: UInt64? = nil, random: inout SeededGenerator, now: Instant,
-    orWait waiter: Waiter
+    avoiding tried: [Backend], client: IPAddress?, serverName: String?, key: UInt64? = nil, preferred: UInt64? = nil,
+    random: inout SeededGenerator, now: Instant, orWait waiter: Waiter
   ) -> Pick {
     var request = PickRequest(now: now)
     let needs = pool.schedulerNeeds
@@ -116,6 +122,7 @@ public final class Destination: Sendable {
       // A pool that hashes requests may have tcp sessions as well, which have none.
       request.key = PickKey.of(client: client)
     }
+    request.preferred = preferred
     guard let (stickiness, ttl) = sticky, let client else {
       return pool.pick(avoiding: tried, for: request, orWait: waiter)
     }

@@ -86,7 +86,7 @@ public struct HTTPConfiguration: Equatable, Sendable {
         "compression", \.compression,
         .either(
           .words([("off", nil)], besides: "an object"), or: .optional(Compression.shape), "\"off\" or an object"),
-        "Whether responses are compressed (gzip) for clients that take it."),
+        "Whether responses are compressed (Brotli or gzip) for clients that take it."),
       Field(
         "errorPages", \.errorPages, .errorPages,
         "Files that are the content of errors which are answered here, by status (\"503\") or class (\"5xx\")."),

@@ -61,6 +61,9 @@ struct HTTPBuffers: ~Copyable {
   /// Where heads are written.
   private(set) var head: UnsafeMutableRawBufferPointer
   var blocks = BlockPool()
+  /// What encoders make of a body, behind room for a head: there with the first that is compressed.
+  private var encoded = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  static let encodedSize = 64 << 10
   /// Ciphertext, in and out.
   let tls = TLSBuffers()
   /// The clock as of the last wake-up, for the sizes of records.
@@ -75,6 +78,14 @@ struct HTTPBuffers: ~Copyable {
   deinit {
     memory.deallocate()
     head.deallocate()
+    encoded.deallocate()
+  }
+
+  mutating func takeEncoded() -> UnsafeMutableRawBufferPointer {
+    if encoded.baseAddress == nil {
+      encoded = .allocate(byteCount: Self.headroom + Self.encodedSize + Self.tailroom, alignment: 4096)
+    }
+    return encoded
   }
 
   @inline(__always)

@@ -1,5 +1,6 @@
 import Balancing
 import Base
+import Compression
 import HTTPCore
 
 /// One request and its response.
@@ -44,6 +45,13 @@ struct Exchange: ~Copyable {
   var responseBody = BodyReader(.none)
   var responseFraming = BodyFraming.none
   var responseChunks = ChunkedEncoder()
+  /// What compresses the response, and the name of its coding.
+  var encoder: EncoderPool.Loan?
+  var coding: StaticString?
+  /// The encoder holds bytes that the client could have.
+  var needsFlush = false
+  /// The response goes out as it came and another client would get it compressed.
+  var varies = false
   /// The head of the response, as sent to the client; 0 before.
   var status: UInt16 = 0
   var interims: UInt8 = 0

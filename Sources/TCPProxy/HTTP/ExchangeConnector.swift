@@ -34,7 +34,8 @@ extension Worker {
         key = self.key(of: exchange, kind, exchange.pointee.notes.client)
       }
       let pick = destination.pick(
-        avoiding: avoided, client: exchange.pointee.notes.client, serverName: nil, key: key, random: &random, now: now,
+        avoiding: avoided, client: exchange.pointee.notes.client, serverName: nil, key: key,
+        preferred: exchange.pointee.preferred, random: &random, now: now,
         orWait: Waiter(session: handle, served: servedExchange))
       switch pick {
       case .backend(let backend, _):

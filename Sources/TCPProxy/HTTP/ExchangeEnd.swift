@@ -51,6 +51,7 @@ extension Worker {
       log(
         exchange, client, ending, status: status ?? exchange.status, sent: sent ?? exchange.bytesToClient)
     }
+    if let encoder = exchange.encoder.take() { http.encoders.give(back: encoder) }
     exchange.endRetry()
     if exchange.failures > 0 { http.tried[handle] = nil }
     if exchange.phase == .waiting {

@@ -16,6 +16,8 @@ public final class HTTPService: Sendable {
     public var server = ServerField.keep
     /// The field that names each request towards backends; nil names none.
     public var requestID: [UInt8]?
+    /// Which responses are compressed; nil for none.
+    public var compression: HTTPCompression?
     /// What is answered where no backend answers.
     public var errorPages = ErrorPages.standard
     /// Requests that one client may make, whatever its connections; nil is no limit. It counts on over reloads.
@@ -53,6 +55,7 @@ public final class HTTPService: Sendable {
   /// The value of Server, where that is a text.
   let serverText: LastingBytes?
   let requestID: LastingBytes?
+  let compression: HTTPCompression?
   let errorPages: ErrorPages
   let requestLimit: RateLimit?
   let routes: HTTPRoutes?
@@ -69,6 +72,7 @@ public final class HTTPService: Sendable {
     server = settings.server
     serverText = if case .text(let text) = settings.server { LastingBytes(text) } else { nil }
     requestID = settings.requestID.map { LastingBytes($0) }
+    compression = settings.compression
     errorPages = settings.errorPages
     requestLimit = settings.requestLimit
     routes = settings.routes

@@ -1,5 +1,6 @@
 import Balancing
 import Base
+import Compression
 import HTTPCore
 import HTTPProxy
 import Reactor
@@ -30,6 +31,7 @@ struct HTTPWork: ~Copyable {
   var waiting: Set<Handle> = []
   /// Exchanges that wait in the queue of their pool, and their places there.
   var queued: [Handle: Handle] = [:]
+  var encoders = EncoderPool()
   /// Where exchanges are logged; nil nowhere.
   var access: AccessDesk?
   /// Of the request that has come last.

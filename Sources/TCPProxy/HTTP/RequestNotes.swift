@@ -1,4 +1,5 @@
 import Base
+import Compression
 import HTTPCore
 import HTTPProxy
 import Reactor
@@ -8,6 +9,10 @@ struct RequestNotes: BitwiseCopyable {
   /// Whose request it is: the connection's peer, or whom trusted proxies vouch for; nil for a unix socket.
   var client: IPAddress?
   var name = RequestName.none
+  /// What its client can decode, where responses are compressed.
+  var accepted = AcceptedCodings()
+  /// Whom its cookie names, where the pool asks for one.
+  var visit: StickyTokens.Visit?
   var access = AccessNotes()
 }
 
@@ -29,6 +34,7 @@ extension Worker {
     notes.client = client.pointee.address
     if client.pointee.isTrusted { notes.client = clientBehind(client, bytes) }
     if let field = client.pointee.http.requestID { notes.name = name(field.bytes, bytes, client) }
+    if client.pointee.http.compression != nil { notes.accepted = acceptedCodings(bytes) }
     if http.access != nil { takeNotes(for: &notes.access, bytes, client) }
     http.notes = notes
   }

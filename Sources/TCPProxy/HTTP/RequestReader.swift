@@ -173,6 +173,7 @@ extension Worker {
     var exchange = Exchange(
       client: handle, head: head, request: request, destination: destination, notes: http.notes, route: route,
       maxBody: client.pointee.http.maxBody, now: now)
+    if let cookies = destination.cookies { exchange.notes.visit = visit(cookies, bytes) }
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
     exchange.keepsClient = head.keepsAlive && !isDraining

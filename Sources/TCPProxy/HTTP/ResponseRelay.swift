@@ -64,7 +64,13 @@ extension Worker {
         takeResponse(count, exchangeHandle, exchange, server, client)
         guard http.exchanges.pointer(to: exchangeHandle) != nil else { return }
         server.pointee.adapt(read: count, wasTaken: client.pointee.connection.unsent.isEmpty)
-      case .blocked: return
+      case .blocked:
+        if exchange.pointee.needsFlush,
+          sendEncoded(UnsafeRawBufferPointer(start: nil, count: 0), .flush, exchange, client) == .failed
+        {
+          endClient(exchange.pointee.client, reset: true)
+        }
+        return
       case .ended:
         responseStopped(exchangeHandle, exchange, "the backend closed the connection", isClean: true)
         return
@@ -129,6 +135,16 @@ extension Worker {
       // More than its length: whose words would the rest be?
       exchange.pointee.keepsServer = false
     }
+    if exchange.pointee.coding != nil {
+      let isLast = hasEnded && taken.fault == nil
+      // A short read has emptied the socket: who made this may be waiting for what comes of it.
+      let pauses = !server.pointee.connection.isReadable
+      let delivery = sendEncoded(
+        UnsafeRawBufferPointer(rebasing: input[taken.body]), isLast ? .finish : pauses ? .flush : .more, exchange,
+        client, prefix: prefix)
+      tookResponse(taken, delivery, hasEnded: hasEnded, handle, exchange, server, client)
+      return
+    }
     exchange.pointee.bytesToClient &+= taken.body.count
     if prefix > HTTPBuffers.headroom - ChunkedEncoder.room + taken.body.lowerBound {
       let head = UnsafeRawBufferPointer(rebasing: http.buffers.head[..<prefix])
@@ -141,6 +157,15 @@ extension Worker {
     let delivery = sendBody(
       taken, input, &exchange.pointee.responseChunks, exchange.pointee.responseFraming,
       isLast: hasEnded && taken.fault == nil, isRequest: false, prefix: prefix, to: &client.pointee.connection)
+    tookResponse(taken, delivery, hasEnded: hasEnded, handle, exchange, server, client)
+  }
+
+  /// A part of a response is on its way.
+  private mutating func tookResponse(
+    _ taken: BodyReader.Taken, _ delivery: Delivery, hasEnded: Bool, _ handle: Handle,
+    _ exchange: UnsafeMutablePointer<Exchange>, _ server: UnsafeMutablePointer<BackendConnection>,
+    _ client: UnsafeMutablePointer<HTTPClient>
+  ) {
     if delivery == .failed {
       endClient(exchange.pointee.client, reset: true)
     } else if let fault = taken.fault {
@@ -193,6 +218,7 @@ extension Worker {
     exchange.pointee.keepsServer = head.keepsAlive
     exchange.pointee.responseBody = BodyReader(head.framing)
     exchange.pointee.responseFraming = head.framing(towards: exchange.pointee.head.version)
+    if let compression = client.pointee.http.compression { chooseCoding(compression, head, bytes, exchange) }
     if exchange.pointee.responseFraming == .untilClose { exchange.pointee.keepsClient = false }
     // Who has not said all will not be asked to: the connection could not be used again before.
     if !exchange.pointee.requestBody.hasEnded { exchange.pointee.keepsClient = false }
@@ -221,12 +247,31 @@ extension Worker {
     return exchange.pointee.keepsServer
   }
 
+  /// The lines that a response gets here, in `HTTPWork.lines`.
+  private mutating func lines(_ exchange: UnsafeMutablePointer<Exchange>) -> UnsafeRawBufferPointer {
+    var count = 0
+    if let cookies = exchange.pointee.destination.cookies { count = setCookie(cookies, exchange) }
+    if exchange.pointee.varies {
+      let vary: StaticString = "Vary: Accept-Encoding\r\n"
+      UnsafeMutableRawBufferPointer(rebasing: http.lines[count...])
+        .copyBytes(from: UnsafeRawBufferPointer(start: vary.utf8Start, count: vary.utf8CodeUnitCount))
+      count += vary.utf8CodeUnitCount
+    }
+    return UnsafeRawBufferPointer(rebasing: http.lines[..<count])
+  }
+
   private mutating func writeResponse(
     _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>,
     _ client: UnsafeMutablePointer<HTTPClient>
   ) -> Int {
+    var extra: UnsafeRawBufferPointer?
+    if exchange.pointee.varies || exchange.pointee.destination.cookies != nil, !head.isInterim {
+      extra = lines(exchange)
+    }
     while true {
       var rewrite = ResponseRewrite()
+      rewrite.extra = extra
+      rewrite.contentCoding = exchange.pointee.coding
       rewrite.clientVersion = exchange.pointee.head.version
       rewrite.keepsAlive = exchange.pointee.keepsClient
       rewrite.date = http.date(now)
@@ -260,7 +305,12 @@ extension Worker {
       return
     }
     exchange.pointee.responseBody.rest = .ended
-    if exchange.pointee.responseFraming == .chunked {
+    if exchange.pointee.coding != nil {
+      if sendEncoded(UnsafeRawBufferPointer(start: nil, count: 0), .finish, exchange, client) == .failed {
+        endClient(exchange.pointee.client, reset: true)
+        return
+      }
+    } else if exchange.pointee.responseFraming == .chunked {
       let room = http.buffers.head
       let count = exchange.pointee.responseChunks.end(into: room)
       if http.buffers.send(UnsafeRawBufferPointer(rebasing: room[..<count]), to: &client.pointee.connection) == .failed

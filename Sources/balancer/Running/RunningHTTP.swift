@@ -1,4 +1,5 @@
 import Base
+import Compression
 import Configuration
 import HTTPCore
 import HTTPProxy
@@ -45,6 +46,9 @@ extension HTTPService.Settings {
       case .text(let text): .text(Array(text.utf8))
       }
     requestID = http.requestID.map { Array($0.utf8) }
+    compression = try http.compression.map { compression in
+      HTTPCompression(try CompressibleTypes(compression.types), minimum: UInt64(compression.minimum.bytes))
+    }
     errorPages = pages ?? .standard
     if let rate = listener.perClient.requests {
       let settings = RateLimit.Settings(rate)

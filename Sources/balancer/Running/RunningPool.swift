@@ -1,6 +1,7 @@
 import Balancing
 import Base
 import Configuration
+import HTTPProxy
 import Health
 import TCPProxy
 import TLS
@@ -73,8 +74,15 @@ struct RunningPool {
     var destinationSettings = Destination.Settings(configuration)
     if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.sourceTTL) }
     destinationSettings.tls = sessionPeers
+    if let cookie = configuration.sticky.flatMap(StickyCookie.init), let key = Self.cookieKey {
+      destinationSettings.cookies = StickyCookies(
+        cookie, key: key, pool: configuration.name, backends: backends)
+    }
     destination = Destination(pool: pool, settings: destinationSettings)
   }
+
+  /// Of this process: cookies count through every reload, and until its end.
+  private static let cookieKey = MessageKey.random()
 
   /// What a pool that already runs is to become: nothing changes before `commit`.
   private var prepared: (SchedulerKind, [Member], SlowStart?, BackendHealth)?
@@ -117,6 +125,25 @@ struct RunningPool {
       return HealthTarget(
         backend: backends[member], settings: settings, check: check, address: address,
         tls: tls, isWatched: areWatched || isEjected)
+    }
+  }
+}
+
+extension StickyCookie {
+  /// Nil where clients are not known by a cookie. The configuration has checked what a cookie may be.
+  fileprivate init?(_ sticky: StickyConfiguration) {
+    guard case .cookie(let name) = sticky.key else { return nil }
+    let sameSite: SameSite =
+      switch sticky.sameSite {
+      case .strict: .strict
+      case .lax: .lax
+      case .none: .none
+      }
+    do throws(Refused) {
+      try self.init(
+        name: name, lifetime: sticky.ttl, isSecure: sticky.secure, isHTTPOnly: sticky.httpOnly, sameSite: sameSite)
+    } catch {
+      return nil
     }
   }
 }
