@@ -22,7 +22,7 @@ struct CheckCommand: ParsableCommand {
     let configuration: Configuration
     do {
       configuration = try option.file.load()
-      _ = try PageFiles(configuration)
+      _ = try ListenerFiles(configuration)
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     let descriptors = Machine.raiseDescriptorLimit()
     let workers = configuration.workers.count

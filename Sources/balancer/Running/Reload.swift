@@ -12,15 +12,15 @@ extension Supervisor {
     let logger = log.logger("reload")
     awaited = nil
     let new: Configuration
-    let newPages: PageFiles
+    let newFiles: ListenerFiles
     do {
       new = try file.load()
-      newPages = try PageFiles(new)
+      newFiles = try ListenerFiles(new)
     } catch {
       refuse("\(error)", logger)
       return
     }
-    if ConfigurationDiff(from: configuration, to: new).isEmpty, newPages.pages == pages.pages {
+    if ConfigurationDiff(from: configuration, to: new).isEmpty, newFiles.isSame(as: files) {
       _ = awaitNames(of: new)
       logger.notice(
         "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
@@ -44,12 +44,12 @@ extension Supervisor {
       return
     }
     let former = pools
-    let formerPages = pages
+    let formerFiles = files
     carryOut(plan, logger)
     logger.notice(
       "\(file.path) is in force: \(difference.lines.count == 1 ? "1 change" : "\(difference.lines.count) changes")")
     for line in difference.lines { logger.notice("\(line)") }
-    if pages.pages != formerPages.pages { logger.notice("files of errorPages were read anew") }
+    if !files.isSame(as: formerFiles) { logger.notice("files of errorPages or auth were read anew") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
@@ -86,20 +86,20 @@ extension Supervisor {
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
   private struct Plan {
     let configuration: Configuration
-    let pages: PageFiles
+    let files: ListenerFiles
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
     let opened: [Entrances.Entrance]
 
     init(_ configuration: Configuration, running: borrowing Supervisor) throws {
       self.configuration = configuration
-      pages = try PageFiles(configuration)
+      files = try ListenerFiles(configuration)
       for pool in configuration.pools {
         pools[pool.name] = RunningPool(pool, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, pages: pages.pages[listener.name], former: running.listeners[listener.name])
+          listener, pools: pools, files: files, former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }
@@ -108,7 +108,7 @@ extension Supervisor {
   private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
     let removed = removedBackends(plan)
     configuration = plan.configuration
-    pages = plan.pages
+    files = plan.files
     names.keep(only: configuration.hostNames)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }

@@ -1,7 +1,6 @@
 import Balancing
 import Base
 import Configuration
-import HTTPProxy
 import Reactor
 import Routing
 import TCPProxy
@@ -22,9 +21,9 @@ struct RunningListener {
 
   /// - Parameters:
   ///   - pools: all of the configuration, by name.
-  ///   - pages: the listener's own answers to errors.
+  ///   - files: that the configuration names.
   init(
-    _ configuration: ListenerConfiguration, pools: [String: RunningPool], pages: ErrorPages?, former: RunningListener?
+    _ configuration: ListenerConfiguration, pools: [String: RunningPool], files: ListenerFiles, former: RunningListener?
   ) throws {
     self.configuration = configuration
     counters = former?.counters ?? ListenerCounters()
@@ -50,7 +49,7 @@ struct RunningListener {
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
     if configuration.mode == .http {
       let http = try HTTPService.Settings(
-        configuration, addresses: addresses, pools: pools, pages: pages,
+        configuration, addresses: addresses, pools: pools, files: files,
         former: former.map { ($0.configuration, $0.routes, $0.requestLimit) }, routes: &routes)
       requestLimit = http.requestLimit
       settings.http = HTTPService(http)

@@ -23,8 +23,8 @@ struct Supervisor: ~Copyable {
   var accessLog: RunningAccessLog
   var pools: [String: RunningPool]
   var listeners: [String: RunningListener]
-  /// The operator's answers to errors, by listener.
-  var pages: PageFiles
+  /// What listeners name.
+  var files: ListenerFiles
   var entrances: Entrances
   let admission: Admission
   let workers: WorkerGroup
@@ -51,13 +51,13 @@ struct Supervisor: ~Copyable {
     SignalSource.ignoreBrokenPipes()
     let descriptorLimit = Machine.raiseDescriptorLimit()
     let configuration: Configuration
-    let pages: PageFiles
+    let files: ListenerFiles
     do {
       configuration = try file.load()
-      pages = try PageFiles(configuration)
+      files = try ListenerFiles(configuration)
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     do {
-      var supervisor = try Supervisor(file, configuration, pages, descriptorLimit)
+      var supervisor = try Supervisor(file, configuration, files, descriptorLimit)
       return supervisor.loop()
     } catch let error as SystemError {
       throw fail(ExitStatus.system, "balancer: cannot start: \(error) in \(error.operation)")
@@ -69,7 +69,7 @@ struct Supervisor: ~Copyable {
   }
 
   private init(
-    _ file: ConfigurationFile, _ configuration: Configuration, _ pages: PageFiles, _ descriptorLimit: Int
+    _ file: ConfigurationFile, _ configuration: Configuration, _ files: ListenerFiles, _ descriptorLimit: Int
   ) throws {
     // Before the first thread: all of them inherit the mask.
     let signals = try SignalSource([SIGHUP, SIGTERM, SIGINT, SIGUSR1])
@@ -89,7 +89,7 @@ struct Supervisor: ~Copyable {
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
       listeners[listener.name] = try RunningListener(
-        listener, pools: pools, pages: pages.pages[listener.name], former: nil)
+        listener, pools: pools, files: files, former: nil)
     }
 
     let workerCount = configuration.workers.count
@@ -122,7 +122,7 @@ struct Supervisor: ~Copyable {
     self.resolver = resolver
     self.pools = pools
     self.listeners = listeners
-    self.pages = pages
+    self.files = files
     self.entrances = entrances
     self.admission = admission
     self.workers = workers
