@@ -86,7 +86,7 @@ public struct ConfigurationAdvice: Sendable {
   private mutating func checkClients(_ listener: ListenerConfiguration) {
     let path = "listeners.\(listener.name)"
     if listener.proxyProtocol == .off {
-      if !listener.trustedProxies.isEmpty {
+      if !listener.trustedProxies.isEmpty, listener.mode == .tcp {
         warn("\(path).trustedProxies", "no PROXY header is read: proxyProtocol is off")
       }
       if listener.listen.allSatisfy({ $0.port == nil }) {

@@ -33,6 +33,10 @@ public struct FieldTable: ~Copyable {
   @inlinable
   public func contains(_ known: KnownField) -> Bool { present & known.bit != 0 }
 
+  /// Whether there are several of that name.
+  @inlinable
+  public func isRepeated(_ known: KnownField) -> Bool { repeated & known.bit != 0 }
+
   /// The first field of that name, impostors left out.
   @inlinable
   public func first(_ known: KnownField) -> Field? {

@@ -46,6 +46,8 @@ public final class Route: Sendable {
     public var timeout: Duration?
     /// nil is the pool's.
     public var retries: Int?
+    /// The path of a file of names and hashed passwords.
+    public var basicFile: String?
     public var rateLimit: (RateLimit, by: RateKey)?
 
     public init(_ action: Action) { self.action = action }

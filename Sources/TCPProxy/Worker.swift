@@ -136,6 +136,7 @@ struct Worker: ~Copyable {
         tellDrained()
       case .logAccess(let log, let share):
         http.access = log.map { AccessDesk(log: $0, sampling: AccessSampling(share: share)) }
+      case .verified(let answer): verified(answer)
       case .stop: isStopped = true
       }
     }

@@ -1,4 +1,5 @@
 import AccessLog
+import Authentication
 import Balancing
 import Base
 import Logging
@@ -24,6 +25,8 @@ enum WorkerMessage: Sendable {
   case trimSpares(Backend)
   /// From now on exchanges are logged there, or nowhere.
   case logAccess(AccessLogWriter?, share: Double)
+  /// A password that this worker asked for.
+  case verified(PasswordVerifier.Answer)
   /// Accept what already waits, then close the listening sockets.
   case drain
   /// End every session and the thread.

@@ -224,6 +224,7 @@ import Testing
     api.responseHeaders.set = [Entry("Strict-Transport-Security", "max-age=31536000")]
     api.timeout = .seconds(30)
     api.retries = 1
+    api.basicFile = "/etc/balancer/users.htpasswd"
     var limit = RouteConfiguration.RateLimit()
     limit.rate = Rate(10, per: .second)
     limit.burst = 20

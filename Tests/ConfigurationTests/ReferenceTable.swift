@@ -25,6 +25,7 @@ struct ReferenceTable {
       ReferenceTable("respond", properties("$defs", "respond")),
       ReferenceTable("rewrite", properties("$defs", "rewrite")),
       ReferenceTable("header edits", properties("$defs", "headerEdits")),
+      ReferenceTable("auth", properties("$defs", "auth")),
       ReferenceTable("rate limit", properties("$defs", "rateLimit")),
       ReferenceTable("tls", properties("$defs", "tls")),
       ReferenceTable("certificate", properties("$defs", "certificate")),

@@ -52,6 +52,8 @@ public struct RouteConfiguration: Equatable, Sendable {
   public var timeout: Duration?
   /// nil is the pool's.
   public var retries: Int?
+  /// A file of names and hashed passwords (htpasswd).
+  public var basicFile: String?
   public var rateLimit: RateLimit?
 
   public init() {}
@@ -99,8 +101,13 @@ public struct RouteConfiguration: Equatable, Sendable {
       Field(
         "retries", \.retries, .optional(.integer(0...10)),
         "http: further attempts for a request of which nothing was answered. Default: the pool's."),
+      Field("auth", \.basicFile, .optional(Self.authShape), "http: who may come."),
       Field("rateLimit", \.rateLimit, .optional(RateLimit.shape), "http: how many requests may come; more get 429."),
     ]
+
+  private static let authShape = Shape<String>.object(
+    "", definition: "auth",
+    [.required("basicFile", \.self, .file, "A file of names and hashed passwords, as htpasswd(1) writes it.")])
 }
 
 /// A pool's share of a route.

@@ -1,4 +1,5 @@
 import AccessLog
+import Authentication
 import Base
 import HTTPCore
 import Reactor
@@ -28,6 +29,8 @@ struct AccessNotes: BitwiseCopyable {
   var userAgent = ByteRange.empty
   var hasReferer = false
   var hasUserAgent = false
+  /// The credentials, once they were found good.
+  var user: ByteRange?
 
   /// A backend is free, and a connection to it is looked for.
   mutating func attempt(at now: Instant) {
@@ -139,6 +142,7 @@ extension Worker {
       var facts = facts
       if let head { facts.version = head.version == .http10 ? 10 : 11 }
       var record = AccessRecord(facts)
+      var credentials: BasicCredentials?
       record.listener = listener
       record.pool = pool
       record.backend = backend
@@ -151,7 +155,15 @@ extension Worker {
         if let authority = head.authority { record.host = AccessText(bytes[authority.host]) }
         if notes.access.hasReferer { record.referer = AccessText(bytes[notes.access.referer]) }
         if notes.access.hasUserAgent { record.userAgent = AccessText(bytes[notes.access.userAgent]) }
+        credentials = notes.access.user.flatMap { try? BasicCredentials.read(bytes[$0]) }
         if let name = text(of: notes.name, in: bytes) { record.requestID = AccessText(name) }
+      }
+      if let credentials {
+        credentials.user.withUnsafeBytes {
+          record.user = AccessText($0)
+          log.write(record, worker: index)
+        }
+        return
       }
       log.write(record, worker: index)
     }

@@ -179,6 +179,7 @@ extension Worker {
   /// - Parameter ending: what becomes of an exchange.
   mutating func endClient(_ handle: Handle, reset: Bool, _ ending: AccessEnding = .clientClosed) {
     guard let client = http.clients.pointer(to: handle) else { return }
+    abandonCheck(client)
     if client.pointee.exchange != .none {
       if let exchange = http.exchanges.pointer(to: client.pointee.exchange) { exchange.pointee.keepsServer = false }
       endExchange(client.pointee.exchange, ending)
@@ -261,6 +262,9 @@ extension Worker {
         cause: "no whole request head within timeouts.request, from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .clientTimeout, status: 408) }
       answer(handle, client, 408, closes: true)
+    case .verifying:
+      abandonCheck(client)
+      answer(handle, client, 503, closes: true)
     case .exchange: exchangeTimer(client)
     case .draining: finishClient(handle, client)
     case .closing, .lingering: endClient(handle, reset: client.pointee.phase == .closing)

@@ -1,3 +1,4 @@
+import Authentication
 import Base
 import HTTPCore
 import Reactor
@@ -11,6 +12,8 @@ struct HTTPClient: ~Copyable {
     case head
     /// A request is being served: see `Exchange`.
     case exchange
+    /// A request waits until its password is verified.
+    case verifying
     /// The response is out and the body of its request still comes; it is thrown away, so that the next request is found.
     case draining
     /// The last response is on its way out.
@@ -40,6 +43,10 @@ struct HTTPClient: ~Copyable {
   /// Whether what it says of those behind it is believed.
   let isTrusted: Bool
   var ticket: ClientTable.Ticket?
+  /// Of the password that it waits for.
+  var ticketOfCheck: CredentialsDesk.Ticket?
+  /// The next request was looked at before, and has counted by every limit.
+  var isAskedAgain = false
   /// Requests so far.
   var requests: UInt32 = 0
   /// When patience with the phase ends.

@@ -6,10 +6,13 @@ public final class HTTPRoutes: Sendable {
     let route: Route
     /// Of each share of the route.
     let destinations: [Destination]
+    /// Who may come; nil is everyone.
+    let gate: Gate?
 
-    public init(_ route: Route, _ destinations: [Destination]) {
+    public init(_ route: Route, _ destinations: [Destination], gate: Gate? = nil) {
       self.route = route
       self.destinations = destinations
+      self.gate = gate
     }
   }
 

@@ -1,3 +1,4 @@
+import Authentication
 import Balancing
 import Base
 import Compression
@@ -32,6 +33,12 @@ struct HTTPWork: ~Copyable {
   /// Exchanges that wait in the queue of their pool, and their places there.
   var queued: [Handle: Handle] = [:]
   var encoders = EncoderPool()
+  /// Where passwords are asked for; there with the first.
+  var desk: CredentialsDesk?
+  /// Clients that wait for an answer.
+  var verifying: [CredentialsDesk.Ticket: Handle] = [:]
+  /// The request that has come last was looked at before: see `HTTPClient.isAskedAgain`.
+  var isAskedAgain = false
   /// Where exchanges are logged; nil nowhere.
   var access: AccessDesk?
   /// Of the request that has come last.

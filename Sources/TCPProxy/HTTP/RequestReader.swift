@@ -76,7 +76,7 @@ extension Worker {
     case .exchange:
       if let exchange = http.exchanges.pointer(to: client.pointee.exchange) { pumpResponse(exchange.pointee.server) }
     case .closing: closeClient(handle, client)
-    case .idle, .head, .draining, .lingering: break
+    case .idle, .head, .verifying, .draining, .lingering: break
     }
   }
 
@@ -102,7 +102,7 @@ extension Worker {
         return
       case .draining: if !drain(handle, client) { return }
       case .lingering: if !linger(handle, client) { return }
-      case .closing: return
+      case .verifying, .closing: return
       }
     }
   }
@@ -152,7 +152,9 @@ extension Worker {
     http.buffers.keep(
       UnsafeRawBufferPointer(rebasing: bytes[kept...]), of: &client.pointee.connection, isNews: true)
     note(head, bytes, of: client)
-    if let limit = client.pointee.http.requestLimit, let address = http.notes.client,
+    http.isAskedAgain = client.pointee.isAskedAgain
+    client.pointee.isAskedAgain = false
+    if !http.isAskedAgain, let limit = client.pointee.http.requestLimit, let address = http.notes.client,
       case .tooFast(let seconds) = limit.admit(address, now: now)
     {
       client.pointee.service.counters.refused.add(1, ordering: .relaxed)
@@ -187,7 +189,7 @@ extension Worker {
   /// Answers a request that is not passed on. Its body, if it has one, is left unread.
   mutating func refuse(
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16,
-    retryAfter: Int? = nil
+    retryAfter: Int? = nil, extra: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
   ) {
     client.pointee.drained = BodyReader(head.framing)
     if http.notes.access.isLogged {
@@ -197,7 +199,7 @@ extension Worker {
     }
     answer(
       handle, client, status, version: head.version, method: head.method,
-      closes: !head.keepsAlive || isDraining || !head.framing.isEmpty, retryAfter: retryAfter)
+      closes: !head.keepsAlive || isDraining || !head.framing.isEmpty, retryAfter: retryAfter, extra: extra)
   }
 
   // MARK: Requests' bodies

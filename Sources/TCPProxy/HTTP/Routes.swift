@@ -43,7 +43,8 @@ extension Worker {
     case .route(let index):
       let entry = routes.entries[index]
       let settings = entry.route.settings
-      if let (limit, key) = settings.rateLimit, !admit(limit, key, handle, client, head, bytes) { return .answered }
+      if !http.isAskedAgain, let (limit, key) = settings.rateLimit, !admit(limit, key, handle, client, head, bytes) { return .answered }
+      if let gate = entry.gate, case .held = authorize(gate, handle, client, head, bytes) { return .answered }
       switch settings.action {
       case .pools(let split):
         let share = split.count == 1 ? 0 : split.share(of: random.next())

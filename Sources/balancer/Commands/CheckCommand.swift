@@ -24,7 +24,7 @@ struct CheckCommand: ParsableCommand {
     let tls: TLSContexts
     do {
       configuration = try option.file.load()
-      _ = try PageFiles(configuration)
+      _ = try ListenerFiles(configuration)
       tls = try TLSContexts(configuration, former: nil, commons: TLSCommons())
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     let descriptors = Machine.raiseDescriptorLimit()

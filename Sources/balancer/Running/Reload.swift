@@ -13,15 +13,15 @@ extension Supervisor {
     let logger = log.logger("reload")
     awaited = nil
     let new: Configuration
-    let newPages: PageFiles
+    let newFiles: ListenerFiles
     do {
       new = try file.load()
-      newPages = try PageFiles(new)
+      newFiles = try ListenerFiles(new)
     } catch {
       refuse("\(error)", logger)
       return
     }
-    if ConfigurationDiff(from: configuration, to: new).isEmpty, newPages.pages == pages.pages, tls.isCurrent {
+    if ConfigurationDiff(from: configuration, to: new).isEmpty, newFiles.isSame(as: files), tls.isCurrent {
       _ = awaitNames(of: new)
       logger.notice(
         "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
@@ -41,7 +41,7 @@ extension Supervisor {
       try upkeep.prepare(for: new)
       newTLS = try TLSContexts(new, former: tls, commons: upkeep.commons)
       plan = try Plan(new, newTLS, running: self)
-      if difference.isEmpty, newTLS.isSame(as: tls), plan.pages.pages == pages.pages {
+      if difference.isEmpty, newTLS.isSame(as: tls), plan.files.isSame(as: files) {
         // Files were written again, with what they held before.
         tls = newTLS
         logger.notice("\(file.path) holds no change, and neither do the files that it names")
@@ -55,11 +55,11 @@ extension Supervisor {
     }
     let lines = difference.lines + newTLS.renewed(since: tls)
     let former = pools
-    let formerPages = pages
+    let formerFiles = files
     carryOut(plan, logger)
     logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
     for line in lines { logger.notice("\(line)") }
-    if pages.pages != formerPages.pages { logger.notice("files of errorPages were read anew") }
+    if !files.isSame(as: formerFiles) { logger.notice("files of errorPages or auth were read anew") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
@@ -97,7 +97,7 @@ extension Supervisor {
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
   private struct Plan {
     let configuration: Configuration
-    let pages: PageFiles
+    let files: ListenerFiles
     let tls: TLSContexts
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
@@ -105,14 +105,14 @@ extension Supervisor {
 
     init(_ configuration: Configuration, _ tls: TLSContexts, running: borrowing Supervisor) throws {
       self.configuration = configuration
-      pages = try PageFiles(configuration)
+      files = try ListenerFiles(configuration)
       self.tls = tls
       for pool in configuration.pools {
         pools[pool.name] = try RunningPool(pool, tls: tls, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, tls: tls, pages: pages.pages[listener.name], former: running.listeners[listener.name])
+          listener, pools: pools, tls: tls, files: files, former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }
@@ -121,7 +121,7 @@ extension Supervisor {
   private mutating func carryOut(_ plan: Plan, _ logger: Logger) {
     let removed = removedBackends(plan)
     configuration = plan.configuration
-    pages = plan.pages
+    files = plan.files
     tls = plan.tls
     names.keep(only: configuration.hostNames)
     pools = plan.pools

@@ -104,6 +104,7 @@ extension Route.Settings {
     responseEdits = try FieldEdits(route.responseHeaders)
     timeout = route.timeout
     retries = route.retries
+    basicFile = route.basicFile
     if let limit = route.rateLimit {
       let key: Route.RateKey =
         switch limit.by {

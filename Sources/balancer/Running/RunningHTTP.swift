@@ -2,7 +2,6 @@ import Base
 import Compression
 import Configuration
 import HTTPCore
-import HTTPProxy
 import Routing
 import TCPProxy
 
@@ -10,11 +9,11 @@ extension HTTPService.Settings {
   /// - Parameters:
   ///   - addresses: that the listener's clients come to.
   ///   - pools: all of the configuration, by name.
-  ///   - pages: the listener's own answers to errors.
+  ///   - files: that the configuration names.
   ///   - former: the listener as it ran before, whose limits go on counting.
   ///   - assembled: the routes, to be the former ones of the next reload.
   init(
-    _ listener: ListenerConfiguration, addresses: [SocketAddress], pools: [String: RunningPool], pages: ErrorPages?,
+    _ listener: ListenerConfiguration, addresses: [SocketAddress], pools: [String: RunningPool], files: ListenerFiles,
     former: (ListenerConfiguration, AssembledRoutes?, RateLimit?)?, routes assembled: inout AssembledRoutes?
   ) throws {
     self.init()
@@ -24,8 +23,10 @@ extension HTTPService.Settings {
       assembled = routes
       self.routes = HTTPRoutes(
         routes.table,
-        routes.routes.map { route in
-          HTTPRoutes.Entry(route, route.settings.pools.compactMap { pools[$0]?.destination })
+        try routes.routes.map { route in
+          HTTPRoutes.Entry(
+            route, route.settings.pools.compactMap { pools[$0]?.destination },
+            gate: try files.gate(route.settings.basicFile, realm: listener.name))
         })
     }
     redirectsToTLS = listener.http.redirectHTTPS
@@ -49,7 +50,7 @@ extension HTTPService.Settings {
     compression = try http.compression.map { compression in
       HTTPCompression(try CompressibleTypes(compression.types), minimum: UInt64(compression.minimum.bytes))
     }
-    errorPages = pages ?? .standard
+    errorPages = files.pages[listener.name] ?? .standard
     if let rate = listener.perClient.requests {
       let settings = RateLimit.Settings(rate)
       requestLimit =

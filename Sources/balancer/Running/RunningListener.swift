@@ -1,7 +1,6 @@
 import Balancing
 import Base
 import Configuration
-import HTTPProxy
 import Reactor
 import Routing
 import TCPProxy
@@ -18,16 +17,16 @@ struct RunningListener {
   private let clients: ClientTable?
   /// Counts their requests where `perClient` asks for that.
   private let requestLimit: RateLimit?
-  /// The listener's own answers to errors.
-  private let pages: ErrorPages?
+  /// That the configuration names.
+  private let files: ListenerFiles
   /// Of an http listener.
   private let routes: AssembledRoutes?
 
   /// - Parameters:
   ///   - pools: all of the configuration, by name.
-  ///   - pages: the listener's own answers to errors.
+  ///   - files: that the configuration names.
   init(
-    _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, pages: ErrorPages?,
+    _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, files: ListenerFiles,
     former: RunningListener?
   ) throws {
     var addresses: [SocketAddress] = []
@@ -36,21 +35,21 @@ struct RunningListener {
         addresses.append(address)
       }
     }
-    try self.init(configuration, addresses, pools, tls, pages, former)
+    try self.init(configuration, addresses, pools, tls, files, former)
   }
 
   /// The same with what has become of its certificates.
   func renewed(pools: [String: RunningPool], tls: TLSContexts) -> RunningListener {
     // What could be assembled before can be assembled again.
-    (try? RunningListener(configuration, addresses, pools, tls, pages, self)) ?? self
+    (try? RunningListener(configuration, addresses, pools, tls, files, self)) ?? self
   }
 
   private init(
     _ configuration: ListenerConfiguration, _ addresses: [SocketAddress], _ pools: [String: RunningPool],
-    _ tls: TLSContexts, _ pages: ErrorPages?, _ former: RunningListener?
+    _ tls: TLSContexts, _ files: ListenerFiles, _ former: RunningListener?
   ) throws {
     self.configuration = configuration
-    self.pages = pages
+    self.files = files
     self.addresses = addresses
     counters = former?.counters ?? ListenerCounters()
     var settings = Service.Settings(configuration)
@@ -68,7 +67,7 @@ struct RunningListener {
     if !routed.isEmpty { settings.routes = SNIRoutes(SNITable(routed.map(\.0)), routed.map(\.1)) }
     if configuration.mode == .http {
       let http = try HTTPService.Settings(
-        configuration, addresses: addresses, pools: pools, pages: pages,
+        configuration, addresses: addresses, pools: pools, files: files,
         former: former.map { ($0.configuration, $0.routes, $0.requestLimit) }, routes: &routes)
       requestLimit = http.requestLimit
       settings.http = HTTPService(http)

@@ -25,8 +25,8 @@ struct Supervisor: ~Copyable {
   var accessLog: RunningAccessLog
   var pools: [String: RunningPool]
   var listeners: [String: RunningListener]
-  /// The operator's answers to errors, by listener.
-  var pages: PageFiles
+  /// What listeners name.
+  var files: ListenerFiles
   var entrances: Entrances
   let admission: Admission
   let workers: WorkerGroup
@@ -56,10 +56,10 @@ struct Supervisor: ~Copyable {
     SignalSource.ignoreBrokenPipes()
     let descriptorLimit = Machine.raiseDescriptorLimit()
     let configuration: Configuration
-    let pages: PageFiles
+    let files: ListenerFiles
     do {
       configuration = try file.load()
-      pages = try PageFiles(configuration)
+      files = try ListenerFiles(configuration)
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     do {
       var upkeep = TLSUpkeep(keyLog: try keyLog.map { path throws(LogFileError) in try KeyLog(path) })
@@ -70,7 +70,7 @@ struct Supervisor: ~Copyable {
       } catch {
         throw fail(ExitStatus.configuration, "\(error)")
       }
-      var supervisor = try Supervisor(file, configuration, pages, descriptorLimit, tls, upkeep)
+      var supervisor = try Supervisor(file, configuration, files, descriptorLimit, tls, upkeep)
       return supervisor.loop()
     } catch let error as SystemError {
       throw fail(ExitStatus.system, "balancer: cannot start: \(error) in \(error.operation)")
@@ -84,7 +84,7 @@ struct Supervisor: ~Copyable {
   }
 
   private init(
-    _ file: ConfigurationFile, _ configuration: Configuration, _ pages: PageFiles, _ descriptorLimit: Int,
+    _ file: ConfigurationFile, _ configuration: Configuration, _ files: ListenerFiles, _ descriptorLimit: Int,
     _ tls: TLSContexts, _ upkeep: TLSUpkeep
   ) throws {
     // Before the first thread: all of them inherit the mask.
@@ -107,7 +107,7 @@ struct Supervisor: ~Copyable {
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
       listeners[listener.name] = try RunningListener(
-        listener, pools: pools, tls: tls, pages: pages.pages[listener.name], former: nil)
+        listener, pools: pools, tls: tls, files: files, former: nil)
     }
 
     let workerCount = configuration.workers.count
@@ -140,7 +140,7 @@ struct Supervisor: ~Copyable {
     self.resolver = resolver
     self.pools = pools
     self.listeners = listeners
-    self.pages = pages
+    self.files = files
     self.entrances = entrances
     self.admission = admission
     self.workers = workers
