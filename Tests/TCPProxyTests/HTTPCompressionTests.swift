@@ -33,7 +33,8 @@ struct HTTPCompressionTests {
     let client = try front.client()
     let backend = try ask("gzip", client)
     try backend.send(
-      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nAccept-Ranges: bytes\r\nDigest: x\r\nContent-Length: \(text.utf8.count)\r\n\r\n")
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nAccept-Ranges: bytes\r\nDigest: x\r\nContent-Length: \(text.utf8.count)\r\n\r\n"
+    )
     try backend.send(text)
     let (head, body) = try client.receiveBytes()
     #expect(head.contains("\r\nContent-Encoding: gzip\r\n"))
@@ -82,14 +83,17 @@ struct HTTPCompressionTests {
     #expect(try Self.unzipped(try Self.unchunked(Self.body(bytes + end))) == "event 1\nevent 2\nevent 3\n")
   }
 
-  @Test(arguments: [
-    (nil, "200 OK\r\nContent-Type: text/plain\r\n", true), ("identity", "200 OK\r\nContent-Type: text/plain\r\n", true),
-    ("gzip;q=0", "200 OK\r\nContent-Type: text/plain\r\n", true), ("gzip", "200 OK\r\nContent-Type: image/png\r\n", false),
-    ("gzip", "200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: x\r\n", false),
-    ("gzip", "200 OK\r\nContent-Type: text/plain\r\nCache-Control: public, no-transform\r\n", false),
-    ("gzip", "206 Partial\r\nContent-Type: text/plain\r\n", false),
-    ("identity", "200 OK\r\nContent-Type: text/plain\r\nVary: *\r\n", false),
-  ] as [(String?, String, Bool)])
+  @Test(
+    arguments: [
+      (nil, "200 OK\r\nContent-Type: text/plain\r\n", true),
+      ("identity", "200 OK\r\nContent-Type: text/plain\r\n", true),
+      ("gzip;q=0", "200 OK\r\nContent-Type: text/plain\r\n", true),
+      ("gzip", "200 OK\r\nContent-Type: image/png\r\n", false),
+      ("gzip", "200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: x\r\n", false),
+      ("gzip", "200 OK\r\nContent-Type: text/plain\r\nCache-Control: public, no-transform\r\n", false),
+      ("gzip", "206 Partial\r\nContent-Type: text/plain\r\n", false),
+      ("identity", "200 OK\r\nContent-Type: text/plain\r\nVary: *\r\n", false),
+    ] as [(String?, String, Bool)])
   func leavesAlone(accept: String?, response: String, varies: Bool) throws {
     let client = try front.client()
     let backend = try ask(accept, client)

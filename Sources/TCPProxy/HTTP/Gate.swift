@@ -86,7 +86,8 @@ extension Worker {
 
   /// A password is verified: its request is looked at again, and now the desk knows.
   mutating func verified(_ answer: PasswordVerifier.Answer) {
-    guard http.desk?.take(answer, now: now) ?? nil != nil, let handle = http.verifying.removeValue(forKey: answer.ticket),
+    guard http.desk?.take(answer, now: now) ?? nil != nil,
+      let handle = http.verifying.removeValue(forKey: answer.ticket),
       let client = http.clients.pointer(to: handle), client.pointee.phase == .verifying
     else { return }
     client.pointee.ticketOfCheck = nil

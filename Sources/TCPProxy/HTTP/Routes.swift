@@ -43,7 +43,9 @@ extension Worker {
     case .route(let index):
       let entry = routes.entries[index]
       let settings = entry.route.settings
-      if !http.isAskedAgain, let (limit, key) = settings.rateLimit, !admit(limit, key, handle, client, head, bytes) { return .answered }
+      if !http.isAskedAgain, let (limit, key) = settings.rateLimit, !admit(limit, key, handle, client, head, bytes) {
+        return .answered
+      }
       if let gate = entry.gate, case .held = authorize(gate, handle, client, head, bytes) { return .answered }
       switch settings.action {
       case .pools(let split):
