@@ -21,6 +21,7 @@ let package = Package(
     .target(name: "Configuration", dependencies: ["Base"]),
     .target(name: "Balancing", dependencies: ["Base"]),
     .target(name: "Simulation", dependencies: ["Base", "Balancing"]),
+    .target(name: "HTTPCore", dependencies: ["Base"]),
     .target(
       name: "Telemetry",
       dependencies: ["Base", .product(name: "Logging", package: "swift-log")]),
@@ -50,6 +51,7 @@ let package = Package(
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "Base"], exclude: ["Examples"]),
     .testTarget(name: "BalancingTests", dependencies: ["Balancing", "Base"]),
+    .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore", "Base"], exclude: ["Corpus"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Balancing", "Base"]),
     .testTarget(
       name: "TelemetryTests",
@@ -73,3 +75,16 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Fuzzers need a main of the sanitizer's, so they are there only when `scripts/fuzz` asks for them.
+if Context.environment["FUZZ"] != nil {
+  let settings: [SwiftSetting] = [.unsafeFlags(["-parse-as-library"])]
+  for (name, dependency) in [
+    ("Request", "HTTPCore"), ("Response", "HTTPCore"), ("Chunked", "HTTPCore"), ("Path", "HTTPCore"),
+    ("ProxyHeader", "TCPProxy"),
+  ] as [(String, Target.Dependency)] {
+    package.targets.append(
+      .executableTarget(
+        name: "Fuzz\(name)", dependencies: [dependency], path: "Tests/Fuzzers/\(name)", swiftSettings: settings))
+  }
+}

@@ -57,6 +57,7 @@ extension Worker {
     _ backend: Backend, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, mayUseSpare: Bool = true
   ) -> Bool {
     session.pointee.backend = backend
+    session.pointee.isOnSpare = false
     if case .unix = backend.address { session.pointee.toClient.thorough = true }
     if let destination = session.pointee.destination, destination.prewarm > 0, mayUseSpare,
       useSpare(of: backend, for: destination, handle, session)
@@ -139,8 +140,7 @@ extension Worker {
       timers.cancel(session.pointee.timer)
       session.pointee.timer = .none
     }
-    let isPlain = session.pointee.clientTLS.isEmpty && session.pointee.serverTLS.isEmpty
-    session.pointee.phase = isPlain ? .relaying : .relayingSecurely
+    session.pointee.phase = session.pointee.relaying
     session.pointee.tellAnswer(failed: false)
     session.pointee.endRetry()
     session.pointee.backend?.sessionsTotal.add(1, ordering: .relaxed)

@@ -98,19 +98,20 @@ extension Worker {
       side.pointee.hasBegun = true
       if let end = work(side, 0, socket, &flow) { return end }
     }
+    let isSilentClient = !side.pointee.hasSpoken && side.pointee.engine.role == .server
     let count: Int
     switch SocketIO.receive(socket, into: tls.input, count: Self.handshakeReadSize) {
     case .bytes(let received): count = received
     case .blocked: return side.pointee.engine.role == .client ? .waiting : .blocked
     case .ended:
       // A port scan or a health check of somebody else.
-      if !side.pointee.hasBegun { return .left }
+      if isSilentClient { return .left }
       return .failed(side.pointee.engine.inputEnded() ?? cut(side, "closed the connection during the handshake"))
     case .failed(let error):
-      if !side.pointee.hasBegun { return .left }
+      if isSilentClient { return .left }
       return .failed(cut(side, "broke the connection during the handshake: \(error)"))
     }
-    side.pointee.hasBegun = true
+    side.pointee.hasSpoken = true
     if let end = work(side, count, socket, &flow) { return end }
     return count == Self.handshakeReadSize || isThorough ? .unfinished : .waiting
   }

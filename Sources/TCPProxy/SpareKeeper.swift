@@ -273,8 +273,7 @@ extension Worker {
     established(handle, session, [])
     // With TLS to the backend its handshake shows whether the backend is there.
     guard sessions.pointer(to: handle) != nil, session.pointee.isOnSpare, session.pointee.serverTLS.isEmpty,
-      session.pointee.isUntouched,
-      session.pointee.phase == .relaying || session.pointee.phase == .relayingSecurely
+      session.pointee.isUntouched, session.pointee.phase == session.pointee.relaying
     else { return }
     session.pointee.phase = .poised
   }
@@ -285,7 +284,7 @@ extension Worker {
   ) {
     if readiness.isDisjoint(with: .reading) { return }
     if SocketIO.isKeptByPeer(session.pointee.server.number) {
-      session.pointee.phase = session.pointee.relayingPhase
+      session.pointee.phase = session.pointee.relaying
       clientEvent(handle, readiness)
     } else {
       exchange(handle, session)
@@ -299,7 +298,7 @@ extension Worker {
     if !readiness.isDisjoint(with: .ending) {
       exchange(handle, session)
     } else if readiness.contains(.readable) {
-      session.pointee.phase = session.pointee.relayingPhase
+      session.pointee.phase = session.pointee.relaying
       serverEvent(handle, readiness)
     }
   }
@@ -331,9 +330,6 @@ extension Worker {
 }
 
 extension TCPSession {
-  /// What it goes on with when somebody has spoken.
-  fileprivate var relayingPhase: Phase { clientTLS.isEmpty ? .relaying : .relayingSecurely }
-
   /// No byte and no end has come from either side.
   fileprivate var isUntouched: Bool {
     toServer.bytes == 0 && toClient.bytes == 0 && !holdsBytes && !toServer.ended && !toClient.ended && !broken

@@ -96,6 +96,9 @@ struct TCPSession: ~Copyable {
     subject == .client ? clientTLS.pointer : serverTLS.pointer
   }
 
+  /// The phase in which bytes flow.
+  var relaying: Phase { clientTLS.isEmpty && serverTLS.isEmpty ? .relaying : .relayingSecurely }
+
   /// Whether bytes from that side wait for the other to take them.
   func isHolding(from source: Token.Subject) -> Bool {
     source == .client ? toServer.spill.isHolding : toClient.spill.isHolding

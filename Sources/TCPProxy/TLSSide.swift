@@ -10,8 +10,10 @@ struct TLSSide: ~Copyable {
   var early = Spill()
   /// Bytes in the spill towards this side that are no data but the engine's own words.
   var owed = 0
-  /// A first message has been sent to it, or has come from it.
+  /// Our ClientHello is on its way to it.
   var hasBegun = false
+  /// It has said something.
+  var hasSpoken = false
   /// It waits for its turn: see `HandshakeTurns`.
   var awaitsTurn = false
   /// It is not read until it has taken what is owed.

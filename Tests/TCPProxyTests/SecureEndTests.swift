@@ -198,6 +198,18 @@ import Testing
     try setting.proxy.waitUntilAtRest()
   }
 
+  /// No backend is left: an end, and no sign of an attack.
+  @Test func aClientWithoutABackendHearsCloseNotify() throws {
+    let tls = TestTLS()
+    let server = try TestServer()
+    server.stop()
+    let proxy = try Proxy([(server.port, nil)], tls: tls.makeServer())
+    let client = try proxy.connect(tls.makePeer())
+    #expect(try client.end() == .finished)
+    try proxy.waitUntilAtRest()
+    #expect(proxy.incidents(.connectsFailed).first?.count == 1)
+  }
+
   @Test func sessionsGoOnWhileDraining() throws {
     let setting = try SecureSetting(.both)
     let client = try setting.connect()

@@ -57,4 +57,24 @@ struct SecureSetting: @unchecked Sendable {
     #expect(setting.server.errors == [])
     #expect(setting.proxy.incidents.take() == [])
   }
+
+  /// There a short read says nothing of what is left.
+  @Test func unixSocketsAreServed() throws {
+    let path = NSTemporaryDirectory() + "balancer-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
+    let tls = TestTLS()
+    let server = try TestServer(tls.makeServer())
+    let proxy = try Proxy([(server.port, tls.makePeer())], tls: tls.makeServer(), path: path)
+    defer { unlink(path) }
+    let client = try Peer(connectingTo: path)
+    client.start(try tls.makePeer().makeEngine())
+    try client.handshake(portion: 50)
+    for word in ["hello", String(repeating: "long ", count: 20_000)] {
+      try client.send(word)
+      #expect(try client.receiveText(word.utf8.count) == word)
+    }
+    try client.finish()
+    #expect(try client.end() == .finished)
+    try proxy.waitUntilAtRest()
+    #expect(proxy.handshakes == 1)
+  }
 }

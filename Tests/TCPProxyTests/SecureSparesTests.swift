@@ -1,6 +1,7 @@
 import Balancing
 import Base
 import Reactor
+import Synchronization
 import TLS
 import Testing
 
@@ -8,11 +9,6 @@ import Testing
 
 /// Spare connections where TLS is spoken: only the connection is there before the session.
 @Suite struct SecureSparesTests {
-  private func prewarm(_ proxy: Proxy) throws {
-    let destination = try #require(proxy.service.destination)
-    proxy.group.keepSpares([try #require(SpareOrder(destination, proxy.backends))])
-  }
-
   private func port(of server: HandServer) throws -> UInt16 {
     guard case .ip(_, let port) = server.address else { throw TooLate(description: "no port") }
     return port
@@ -22,7 +18,6 @@ import Testing
     let tls = TestTLS()
     let server = try TestServer(tls.makeServer())
     let proxy = try Proxy([(server.port, tls.makePeer())], tls: tls.makeServer()) { $1.prewarm = 2 }
-    try prewarm(proxy)
     try waitUntil("spares are there") { server.connections.load(ordering: .relaxed) >= 2 }
     for _ in 0..<20 {
       let client = try proxy.connect(tls.makePeer())
@@ -41,7 +36,6 @@ import Testing
     let tls = TestTLS()
     let server = try HandServer()
     let proxy = try Proxy([(port(of: server), nil)], tls: tls.makeServer()) { $1.prewarm = 1 }
-    try prewarm(proxy)
     let spare = try server.accept(1)[0]
     let client = try proxy.connect(tls.makePeer())
     // The replacement shows that the session has begun.
@@ -66,7 +60,6 @@ import Testing
       $1.prewarm = 1
       $1.retries = 0
     }
-    try prewarm(proxy)
     let spare = try server.accept(1)[0]
     // Its handshake takes the worker some turns: it has heard of the spare by then.
     let client = try proxy.connect(tls.makePeer())
@@ -85,5 +78,37 @@ import Testing
     try proxy.waitUntilAtRest()
     #expect(proxy.backends[0].connectFailures.load(ordering: .relaxed) == 1)
     #expect(proxy.backends[0].sessionsTotal.load(ordering: .relaxed) == 0)
+  }
+
+  /// The backend closes the spare instead of answering the handshake: the session goes on to a new connection, and nobody
+  /// is blamed.
+  @Test(arguments: [Sides.server, .both], [false, true])
+  func aSpareThatClosesIsExchanged(sides: Sides, isReset: Bool) throws {
+    let tls = TestTLS()
+    let context = try tls.makeServer()
+    let number = Atomic<Int>(0)
+    let server = try TestServer { peer in
+      let isSpare = number.wrappingAdd(1, ordering: .relaxed).oldValue == 0
+      let hello = try peer.receiveRaw()
+      if isSpare { return isReset ? peer.reset() : peer.close() }
+      peer.start(try context.makeEngine())
+      peer.take(hello)
+      try peer.handshake()
+      try TestServer.echo(peer)
+    }
+    let proxy = try Proxy([(server.port, tls.makePeer())], tls: sides.client ? context : nil) { _, destination in
+      destination.prewarm = 1
+      destination.retries = 0
+    }
+    try waitUntil("the spare is there") { proxy.backends[0].spares.load(ordering: .relaxed) == 1 }
+    try waitUntil("it was taken") { server.connections.load(ordering: .relaxed) == 1 }
+    let client = try sides.client ? proxy.connect(tls.makePeer()) : proxy.connect()
+    try client.send("hello")
+    #expect(try client.receiveText(5) == "hello")
+    try client.finish()
+    #expect(try client.end() == .finished)
+    try proxy.waitUntilAtRest()
+    #expect(proxy.backends[0].connectFailures.load(ordering: .relaxed) == 0)
+    #expect(proxy.backends[0].sessionsTotal.load(ordering: .relaxed) == 1)
   }
 }

@@ -82,6 +82,22 @@ final class Peer: @unchecked Sendable {
     if !isConnected { throw Failure("cannot connect to port \(port): \(error)") }
   }
 
+  /// Connects to a unix socket.
+  convenience init(connectingTo path: String) throws {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let isConnected = withUnsafePointer(to: &address) { address in
+      address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
+    let error = errno
+    self.init(descriptor)
+    if !isConnected { throw Failure("cannot connect to \(path): \(error)") }
+  }
+
   deinit { close() }
 
   func close() {

@@ -17,6 +17,7 @@ final class Proxy {
   let pool: Pool
   let backends: [Backend]
   let service: Service
+  /// 0 where it listens on a unix socket.
   let port: UInt16
   private static let key = 1
 
@@ -25,7 +26,7 @@ final class Proxy {
   ///   - isStarted: false for a test that runs the worker itself.
   init(
     _ servers: [(port: UInt16, peer: TLSPeer?)], tls: TLSServerContext? = nil, workers: Int = 1,
-    scheduler: SchedulerKind = .roundRobin, isStarted: Bool = true,
+    scheduler: SchedulerKind = .roundRobin, path: String? = nil, isStarted: Bool = true,
     _ change: (inout Service.Settings, inout Destination.Settings) -> Void = { _, _ in }
   ) throws {
     backends = servers.enumerated().map { index, server in
@@ -41,17 +42,16 @@ final class Proxy {
       destinationSettings.tls = TLSPeers(zip(backends, servers).map { ($0, $1.peer) })
     }
     change(&serviceSettings, &destinationSettings)
-    service = Service(
-      listener: "web", counters: counters, destination: Destination(pool: pool, settings: destinationSettings),
-      settings: serviceSettings)
+    let destination = Destination(pool: pool, settings: destinationSettings)
+    service = Service(listener: "web", counters: counters, destination: destination, settings: serviceSettings)
     group = try WorkerGroup(
       count: workers, admission: admission, incidents: incidents,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       onDrained: {})
     let sockets = try Reactor.ListeningSocket.open(
-      .ip(IPAddress(ipv4: 0x7F00_0001), port: 0), count: 1, backlog: 4096)
-    guard case .ip(_, let port)? = SocketIO.localAddress(of: sockets[0].number) else { throw Failure("no port") }
-    self.port = port
+      path.map { .unix($0) } ?? .ip(IPAddress(ipv4: 0x7F00_0001), port: 0), count: 1, backlog: 4096)
+    if case .ip(_, let port)? = SocketIO.localAddress(of: sockets[0].number) { self.port = port } else { port = 0 }
+    group.keepSpares([SpareOrder(destination, backends)].compactMap { $0 })
     group.open(Self.key, sockets: sockets, service: service)
     if isStarted { try group.start() }
   }
@@ -83,6 +83,7 @@ final class Proxy {
     try waitUntil("no memory is held: \(admission.memoryInUse)") { admission.memoryInUse == 0 }
     try waitUntil("no backend counts a session") { backends.allSatisfy { $0.sessions.load(ordering: .relaxed) == 0 } }
     try waitUntil("no worker counts a session") { group.sessions.allSatisfy { $0 == 0 } }
+    if port == 0 { return }
     try waitUntil("only the listener has a socket on port \(port)") { socketsOnPort == 1 }
   }
 
