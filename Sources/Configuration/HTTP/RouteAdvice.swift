@@ -5,7 +5,9 @@ enum RouteAdvice {
   static func warnings(_ listener: ListenerConfiguration) -> [(path: String, message: String)] {
     let path = "listeners.\(listener.name)"
     var warnings: [(String, String)] = []
-    if listener.http.redirectHTTPS {
+    if listener.http.redirectHTTPS, listener.tls != nil {
+      warnings.append(("\(path).http.redirectHTTPS", "nobody comes without TLS: it redirects nobody"))
+    } else if listener.http.redirectHTTPS {
       for (key, isSet) in [("routes", !listener.routes.isEmpty), ("pool", listener.pool != nil)] where isSet {
         warnings.append(("\(path).\(key)", "never looked at: http.redirectHTTPS sends everybody to https"))
       }
@@ -16,6 +18,10 @@ enum RouteAdvice {
       for share in route.pools where share.weight == 0 {
         unreachable.append(
           (index, "routes[\(index)] gives nothing to the pool \(share.pool.quoted), whose weight is 0"))
+      }
+      if listener.tls == nil, !route.match.sni.isEmpty {
+        unreachable.append(
+          (index, "routes[\(index)] never gets anything: without \"tls\" no client says the server name that it wants"))
       }
       if route.redirectsToItself {
         unreachable.append(
