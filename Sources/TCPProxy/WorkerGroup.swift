@@ -32,6 +32,7 @@ public final class WorkerGroup: Sendable {
   let admission: Admission
   let incidents: Incidents
   let logger: Logger
+  let hasKernelTLS: Bool
   private let threads = Mutex<[Thread]>([])
   /// Called by a worker when its last session has ended while it drains.
   let onDrained: @Sendable () -> Void
@@ -45,8 +46,10 @@ public final class WorkerGroup: Sendable {
     let paddingBehind: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0)
   }
 
+  /// - Parameter hasKernelTLS: see `KernelTLS.obstacle`.
   public init(
-    count: Int, admission: Admission, incidents: Incidents, logger: Logger, onDrained: @escaping @Sendable () -> Void,
+    count: Int, admission: Admission, incidents: Incidents, logger: Logger, hasKernelTLS: Bool = false,
+    onDrained: @escaping @Sendable () -> Void,
     onOutcome: @escaping @Sendable (Backend, _ cause: String?) -> Void = { _, _ in }
   ) throws(SystemError) {
     var mailboxes: [Mailbox<WorkerMessage>] = []
@@ -56,6 +59,7 @@ public final class WorkerGroup: Sendable {
     self.admission = admission
     self.incidents = incidents
     self.logger = logger
+    self.hasKernelTLS = hasKernelTLS
     self.onDrained = onDrained
     self.onOutcome = onOutcome
   }
