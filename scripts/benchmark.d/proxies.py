@@ -1,5 +1,6 @@
 """The programs under comparison: how each is configured, started and asked for its version."""
 
+import copy
 import json
 import re
 import string
@@ -19,6 +20,10 @@ class Proxy:
 
   title = ""
   template = ""
+  # The template in which it ends TLS.
+  secure_template = ""
+  # Of the certificate that it shows; None where it speaks no TLS.
+  kind = None
 
   def arguments(self, configuration):
     raise NotImplementedError
@@ -26,12 +31,20 @@ class Proxy:
   def version(self):
     raise NotImplementedError
 
+  def secured(self, kind):
+    """The same behind TLS, with a certificate of this kind."""
+    made = copy.copy(self)
+    made.kind = kind
+    made.template = self.secure_template
+    return made
+
   def start(self, stage, backend_port):
     """A Child that listens on its `port`, pinned to the processor of the proxy."""
     port = stage.ports.next()
     name = self.title.lower().replace(" ", "-")
     configuration = stage.folder / f"{name}-{self.template}"
-    configuration.write_text(fill(self.template, stage.folder, port, backend=backend_port))
+    values = stage.certificate(self.kind) if self.kind else {}
+    configuration.write_text(fill(self.template, stage.folder, port, backend=backend_port, **values))
     child = Child(name, self.arguments(configuration), stage.folder, stage.proxy_processor)
     child.port = port
     try:
@@ -43,6 +56,8 @@ class Proxy:
 
 
 class Balancer(Proxy):
+  secure_template = "balancer-tls.json"
+
   def __init__(self, binary, title="balancer", template="balancer.json"):
     self.binary = binary
     self.title = title
@@ -60,6 +75,7 @@ class Balancer(Proxy):
 class HAProxy(Proxy):
   title = "HAProxy"
   template = "haproxy.cfg"
+  secure_template = "haproxy-tls.cfg"
 
   def arguments(self, configuration):
     return [packages.find("haproxy"), "-db", "-f", configuration]
@@ -71,6 +87,7 @@ class HAProxy(Proxy):
 class Nginx(Proxy):
   title = "nginx"
   template = "nginx-stream.conf"
+  secure_template = "nginx-stream-tls.conf"
 
   def arguments(self, configuration):
     return [packages.find("nginx"), "-e", "stderr", "-p", configuration.parent, "-c", configuration]

@@ -180,13 +180,19 @@ time.
   have each carried one request and then rest. The kernel's socket buffers are not in it, and neither is what a
   proxy sets aside for connections when it starts, as nginx does.
 - **Resident size** is taken before the first client.
+- **TLS** ends at the proxy, with a certificate made for the run, TLS 1.3, and whatever ciphers and tickets each ships
+  with; the backend gets the plain bytes. wrk makes a full handshake for each new connection. Resumed handshakes are
+  those of clients in Python that come back with the ticket of their last visit; a failure there is a full handshake
+  in place of a resumed one. What a handshake costs includes its connection and one request.
 
 All three run with the buffers they ship with; larger ones (`tune.bufsize`, `proxy_buffer_size`) make bulk cheaper
 and every busy session larger. HAProxy checks its backend every 2 s, as balancer does by default; nginx has no such
 checks. nginx runs as one process without a master, which spares it the memory of a second one. The configurations
 are short and lie beside the program: [HAProxy](../scripts/benchmark.d/haproxy.cfg),
 [nginx](../scripts/benchmark.d/nginx-stream.conf), [balancer](../scripts/benchmark.d/balancer.json), also
-[guarded](../scripts/benchmark.d/balancer-guarded.json), [the backend](../scripts/benchmark.d/nginx-backend.conf).
+[guarded](../scripts/benchmark.d/balancer-guarded.json), behind TLS
+[HAProxy](../scripts/benchmark.d/haproxy-tls.cfg), [nginx](../scripts/benchmark.d/nginx-stream-tls.conf) and
+[balancer](../scripts/benchmark.d/balancer-tls.json), and [the backend](../scripts/benchmark.d/nginx-backend.conf).
 
 ## Run it
 

@@ -62,12 +62,15 @@ class UnderLoad(Workload):
     """The load, not yet begun, that lasts at least these seconds."""
     raise NotImplementedError
 
+  def await_service(self, port):
+    await_service(port)
+
   def throughput(self, completed, seconds):
     return completed / seconds
 
   def measure(self, stage, backend, proxy):
     with proxy.start(stage, backend.port) as running:
-      await_service(running.port)
+      self.await_service(running.port)
       length = math.ceil(WARM_UP_SECONDS + stage.seconds + 0.3)
       with self.load(stage, backend, running.port, length) as load:
         time.sleep(WARM_UP_SECONDS)
