@@ -60,3 +60,19 @@ int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
 
 char **linux_environment(void) { return environ; }
 const char *linux_signal_name(int number) { return sigabbrev_np(number); }
+
+ssize_t linux_send_tls_alert(int fd, unsigned char level, unsigned char description) {
+  unsigned char alert[2] = {level, description};
+  struct iovec part = {alert, sizeof alert};
+  union {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(1)];
+  } control = {0};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+  struct cmsghdr *type = CMSG_FIRSTHDR(&message);
+  type->cmsg_level = linux_sol_tls;
+  type->cmsg_type = TLS_SET_RECORD_TYPE;
+  type->cmsg_len = CMSG_LEN(1);
+  *CMSG_DATA(type) = 21; // RFC 8446, 5.1
+  return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}

@@ -1,6 +1,7 @@
 // OpenSSL 3 (libssl-dev) as Swift sees it: what is a macro there is a function or a constant here, and what Swift cannot
 // name has a name. Wrappers only: no logic.
 #pragma once
+#include <linux/tls.h>
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -65,6 +66,10 @@ static inline int openssl_negotiated_group(SSL *ssl) { return (int)SSL_get_negot
 static inline void openssl_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 static inline void openssl_bio_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void openssl_bio_set_retry_write(BIO *bio) { BIO_set_retry_write(bio); }
+
+// Offers the keys of one direction to a BIO, as linux/tls.h has them; 0 declines. OpenSSL's own headers keep the number of it
+// to themselves (include/internal/bio.h), and it is the same from 3.0 on.
+enum { openssl_bio_set_ktls = 72 };
 
 // Stacks
 static inline STACK_OF(X509) *openssl_certificates_new(void) { return sk_X509_new_null(); }

@@ -23,7 +23,7 @@ public struct Readiness: OptionSet, Sendable, BitwiseCopyable {
   /// Of several pollers that watch one open file, wake one.
   @inlinable public static var exclusive: Readiness { Readiness(rawValue: EPOLLEXCLUSIVE.rawValue) }
 
-  /// How a session's sockets are watched: registered once, never changed.
+  /// How a session's sockets are watched.
   @inlinable public static var everyEdge: Readiness {
     [.readable, .writable, .peerFinished, .urgent, .edgeTriggered]
   }

@@ -25,7 +25,8 @@ extension Worker {
     if !readiness.isDisjoint(with: .reading) {
       guard carry(handle, session, from: subject) else { return }
     }
-    let isOwed = isClient ? session.pointee.toClient.spill.isHolding : session.pointee.toServer.spill.isHolding
+    let isHeld = isClient ? session.pointee.toClient.spill.isHolding : session.pointee.toServer.spill.isHolding
+    let isOwed = isHeld || session.pointee.side(subject)?.pointee.owesClose == true
     if readiness.contains(.writable), isOwed {
       guard carry(handle, session, from: isClient ? .server : .client) else { return }
     }
@@ -52,7 +53,7 @@ extension Worker {
         side.pointee.isMuted = false
         unfinished.append(Token(opposite, handle))
       }
-      finishIfClosed(session, side, opposite)
+      finishIfClosed(handle, session, side, opposite)
     }
     return settle(outcome, handle, session, from: source)
   }
@@ -156,17 +157,23 @@ extension Worker {
       if !plain.isEmpty {
         hasMoved = true
         var bytes = plain
+        var isCorked = isLast
         if let destination {
-          switch encrypt(plain, isLast: isLast, for: destination) {
-          case .cipher(let cipher): bytes = cipher
-          case .failed(let failure): return .broken(subject == .client ? .server : .client, failure)
+          if destination.pointee.isKernelSending {
+            // The kernel would wait with its record.
+            isCorked = false
+          } else {
+            switch encrypt(plain, isLast: isLast, for: destination) {
+            case .cipher(let cipher): bytes = cipher
+            case .failed(let failure): return .broken(subject == .client ? .server : .client, failure)
+            }
           }
           flow.bytes &+= plain.count
         }
         let start = bytes.baseAddress.unsafelyUnwrapped
         var sent = 0
         // The end follows at once, so it can travel in the same packet.
-        switch SocketIO.send(target, from: start, count: bytes.count, more: isLast) {
+        switch SocketIO.send(target, from: start, count: bytes.count, more: isCorked) {
         case .bytes(let count): sent = count
         case .blocked, .ended: break
         case .failed: return .destinationFailed
@@ -178,6 +185,7 @@ extension Worker {
           group.admission.hold(bytes.count - sent)
           return .moved
         }
+        if let destination, flow.bytes >= destination.pointee.handOverAt { handOver(destination, target) }
       }
       if isLast { return .ended }
       if isShort { return hasMoved ? .moved : .idle }
@@ -205,6 +213,7 @@ extension Worker {
     if !wire.output.isEmpty, !side.pointee.isClosing, let kept = say(wire.output, to: socket, &back) {
       side.pointee.owed += kept
     }
+    if let message = wire.alert, !side.pointee.isClosing { _ = KernelTLS.send(socket, alert: message.bytes) }
     switch decryption.state {
     case .needsInput: return .plain(decryption.count)
     case .ended:
@@ -288,35 +297,39 @@ extension Worker {
     } else {
       sayClose(side, session.pointee.server.number, &session.pointee.toServer)
     }
-    finishIfClosed(session, side, target)
-    return true
+    finishIfClosed(handle, session, side, target)
+    return !endIfOver(handle, session)
   }
 
-  /// Sends close_notify, unless it has been.
+  /// Sends close_notify, unless it has been. Where the kernel encrypts that is left to `finishIfClosed`.
   private func sayClose(_ side: UnsafeMutablePointer<TLSSide>, _ socket: Int32, _ flow: inout Flow) {
     var wire = TLSWire(input: UnsafeRawBufferPointer(start: nil, count: 0), output: tls.output)
     _ = side.pointee.engine.close(&wire)
     side.pointee.isClosing = true
+    if wire.alert != nil { side.pointee.owesClose = true }
     _ = say(wire.output, to: socket, &flow)
   }
 
   /// Behind our close_notify goes the FIN, when nothing is left before it.
   private func finishIfClosed(
-    _ session: UnsafeMutablePointer<TCPSession>, _ side: UnsafeMutablePointer<TLSSide>, _ subject: Token.Subject
+    _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ side: UnsafeMutablePointer<TLSSide>,
+    _ subject: Token.Subject
   ) {
     let isClient = subject == .client
     let hasEnded = isClient ? session.pointee.toClient.ended : session.pointee.toServer.ended
     let isHolding = isClient ? session.pointee.toClient.spill.isHolding : session.pointee.toServer.spill.isHolding
     guard hasEnded, !isHolding, side.pointee.isClosing, !side.pointee.isFinished else { return }
+    let socket = isClient ? session.pointee.client.number : session.pointee.server.number
+    if side.pointee.owesClose, !closeInKernel(side, socket, Token(subject, handle)) { return }
     side.pointee.isFinished = true
-    SocketIO.finish(isClient ? session.pointee.client.number : session.pointee.server.number)
+    SocketIO.finish(socket)
   }
 
   /// - Returns: whether both directions were over, and nothing was left to deliver.
   private mutating func endIfOver(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
-    guard session.pointee.toServer.ended, session.pointee.toClient.ended, !session.pointee.holdsBytes else {
-      return false
-    }
+    guard session.pointee.toServer.ended, session.pointee.toClient.ended, !session.pointee.holdsBytes,
+      !isAwaitingKernel(session)
+    else { return false }
     end(handle, reset: session.pointee.broken)
     return true
   }
@@ -326,9 +339,11 @@ extension Worker {
   func sayFarewell(_ session: inout TCPSession) {
     if let side = session.side(.client), side.pointee.engine.isOpen {
       sayClose(side, session.client.number, &session.toClient)
+      if side.pointee.owesClose { _ = KernelTLS.send(session.client.number, alert: TLSAlertMessage.closeNotify.bytes) }
     }
     if let side = session.side(.server), side.pointee.engine.isOpen {
       sayClose(side, session.server.number, &session.toServer)
+      if side.pointee.owesClose { _ = KernelTLS.send(session.server.number, alert: TLSAlertMessage.closeNotify.bytes) }
     }
   }
 

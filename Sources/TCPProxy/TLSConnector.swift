@@ -20,7 +20,7 @@ extension Worker {
       return true
     }
     do throws(TLSFailure) {
-      session.pointee.serverTLS = Box(TLSSide(try peer.makeEngine()))
+      session.pointee.serverTLS = Box(TLSSide(try peer.makeEngine(), kernel: group.hasKernelTLS))
       group.admission.hold(TLSSide.openSSLMemory)
     } catch {
       connectFailed(handle, session, "TLS: \(error)")

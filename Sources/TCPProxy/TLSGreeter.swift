@@ -11,7 +11,7 @@ extension Worker {
     if session.pointee.clientTLS.isEmpty {
       if session.pointee.early.isDisjoint(with: .reading) { return }
       do throws(TLSFailure) {
-        session.pointee.clientTLS = Box(TLSSide(try context.makeEngine()))
+        session.pointee.clientTLS = Box(TLSSide(try context.makeEngine(), kernel: group.hasKernelTLS))
         group.admission.hold(TLSSide.openSSLMemory)
       } catch {
         clientHandshakeFailed(handle, session, HandshakeCounters.Fault(error.cause), error.words)

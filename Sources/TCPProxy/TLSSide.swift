@@ -24,6 +24,12 @@ struct TLSSide: ~Copyable {
   var isClosing = false
   /// The socket was told as well that no more follows.
   var isFinished = false
+  /// The kernel encrypts what goes to it: what is sent, and what is in the spill, is plaintext.
+  var isKernelSending = false
+  /// Our close_notify waits until the kernel can take it.
+  var owesClose = false
+  /// With so many bytes sent to it, the kernel is asked to encrypt from there on.
+  var handOverAt = Int.max
 
   /// What OpenSSL keeps for a connection at rest, as it counts for `limits.memory` (measured: 13.5 KiB).
   static let openSSLMemory = 16 << 10
@@ -31,7 +37,17 @@ struct TLSSide: ~Copyable {
   /// The most that an engine may owe to a side which does not read.
   static let mostOwed = 4096
 
-  init(_ engine: consuming TLSEngine) { self.engine = engine }
+  /// What the kernel encrypts is one copy less, but to get there costs two system calls: worth it for who goes on.
+  static let bulk = 1 << 20
+
+  /// - Parameter kernel: this machine has kernel TLS.
+  init(_ engine: consuming TLSEngine, kernel: Bool) {
+    self.engine = engine
+    if kernel {
+      self.engine.keepSendKeys()
+      handOverAt = Self.bulk
+    }
+  }
 
   /// Bytes of memory that it takes.
   var memory: Int { Self.openSSLMemory + early.size }

@@ -40,6 +40,7 @@ public final class WorkerGroup: Sendable {
   let admission: Admission
   let incidents: Incidents
   let logger: Logger
+  let hasKernelTLS: Bool
   private let threads = Mutex<[Thread]>([])
   /// Called by a worker when its last session has ended while it drains.
   let onDrained: @Sendable () -> Void
@@ -53,8 +54,10 @@ public final class WorkerGroup: Sendable {
     let paddingBehind: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0)
   }
 
+  /// - Parameter hasKernelTLS: see `KernelTLS.obstacle`.
   public init(
-    count: Int, admission: Admission, incidents: Incidents, logger: Logger, onDrained: @escaping @Sendable () -> Void,
+    count: Int, admission: Admission, incidents: Incidents, logger: Logger, hasKernelTLS: Bool = false,
+    onDrained: @escaping @Sendable () -> Void,
     onOutcome: @escaping @Sendable (Backend, _ cause: String?) -> Void = { _, _ in }
   ) throws(SystemError) {
     var mailboxes: [Mailbox<WorkerMessage>] = []
@@ -64,6 +67,7 @@ public final class WorkerGroup: Sendable {
     self.admission = admission
     self.incidents = incidents
     self.logger = logger
+    self.hasKernelTLS = hasKernelTLS
     self.onDrained = onDrained
     self.onOutcome = onOutcome
   }

@@ -6,6 +6,7 @@ public struct TLSAlert: RawRepresentable, Hashable, Sendable {
 
   public static let closeNotify = TLSAlert(rawValue: 0)
   public static let handshakeFailure = TLSAlert(rawValue: 40)
+  public static let internalError = TLSAlert(rawValue: 80)
   public static let badCertificate = TLSAlert(rawValue: 42)
   public static let certificateExpired = TLSAlert(rawValue: 45)
   public static let unknownCA = TLSAlert(rawValue: 48)
@@ -55,4 +56,21 @@ public struct TLSAlert: RawRepresentable, Hashable, Sendable {
 extension TLSAlert: CustomStringConvertible {
   /// `unknown_ca: it does not know the authority that signed our certificate`
   public var description: String { meaning.map { "\(name): \($0)" } ?? name }
+}
+
+/// An alert as it travels (RFC 8446, 6).
+public struct TLSAlertMessage: Equatable, Sendable {
+  /// The connection is over with it.
+  public let isFatal: Bool
+  public let alert: TLSAlert
+
+  public init(isFatal: Bool, _ alert: TLSAlert) {
+    self.isFatal = isFatal
+    self.alert = alert
+  }
+
+  public static let closeNotify = TLSAlertMessage(isFatal: false, .closeNotify)
+
+  /// Level and description.
+  public var bytes: (UInt8, UInt8) { (isFatal ? 2 : 1, alert.rawValue) }
 }

@@ -12,7 +12,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     case server, client
   }
 
-  private enum State: UInt8 {
+  enum State: UInt8 {
     case handshaking, open, failed
   }
 
@@ -22,13 +22,15 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
   /// What the callbacks of OpenSSL use must live as long as this.
   private let owner: AnyObject
   private let peer: TLSPeer?
-  private var state = State.handshaking
-  private var hasClosed = false
+  private(set) var state = State.handshaking
+  private(set) var hasClosed = false
   private var peerHasClosed = false
   /// Messages since the last byte of data that brought none.
   private var emptyMessages: UInt8 = 0
   private var sizing = RecordSizing()
   private var failure: TLSFailure?
+  /// The keys of our direction, while the kernel may get them and once it has them; nil while nobody asked.
+  var sendKeys: UnsafeMutablePointer<SendKeys>?
 
   /// Takes over `ssl`, which must have its role already.
   /// - Parameter owner: kept alive as long as the engine.
@@ -51,12 +53,14 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     let wasCut = failure.map { $0.phase == .data && $0.cause == .cut } ?? false
     if state == .open || wasCut { SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
     SSL_free(ssl)
+    sendKeys?.deinitialize(count: 1)
+    sendKeys?.deallocate()
   }
 
   /// The handshake is done, and nothing has failed since.
   public var isOpen: Bool { state == .open }
 
-  private var otherParty: TLSFailure.Party { role == .server ? .client : .backend }
+  var otherParty: TLSFailure.Party { role == .server ? .client : .backend }
 
   // MARK: Handshake
 
@@ -128,6 +132,9 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
   public mutating func decrypt(_ wire: inout TLSWire, into plain: UnsafeMutableRawBufferPointer) -> Decryption {
     var count = 0
     let state = decrypt(&wire, into: plain, &count)
+    if let sendKeys, sendKeys.pointee.areOutdated, failure == nil, isSendingElsewhere {
+      return Decryption(count: count, state: .failed(failNewKeys(&wire)))
+    }
     return Decryption(count: count, state: state)
   }
 
@@ -200,6 +207,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
   ) -> Encryption {
     if let failure { return Encryption(count: 0, state: .failed(failure)) }
     precondition(state == .open && !hasClosed, "data is between the handshake and the close")
+    precondition(!isSendingElsewhere, "who has the keys encrypts")
     guard let start = plain.baseAddress else { return Encryption(count: 0, state: .done) }
     var count = 0
     sizing.begin(now: now)
@@ -229,7 +237,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
   /// - Returns: false when the output is full: send it and call again.
   public mutating func close(_ wire: inout TLSWire) -> Bool {
     guard state == .open, !hasClosed else { return true }
-    guard wire.free >= Self.recordOverhead else { return false }
+    guard isSendingElsewhere || wire.free >= Self.recordOverhead else { return false }
     let received = SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN
     _ = call(&wire) { SSL_shutdown($0) }
     hasClosed = true
@@ -260,6 +268,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     withUnsafeMutablePointer(to: &wire) { wire in
       let bio = SSL_get_rbio(ssl)
       BIO_set_data(bio, wire)
+      wire.pointee.sendKeys = sendKeys
       defer { BIO_set_data(bio, nil) }
       // Whatever an earlier call of anybody on this thread has left there would be taken for an error of this one.
       ERR_clear_error()
@@ -280,7 +289,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     return fail(reading.failure())
   }
 
-  private mutating func fail(_ party: TLSFailure.Party, _ cause: TLSFailure.Cause, _ words: String) -> TLSFailure {
+  mutating func fail(_ party: TLSFailure.Party, _ cause: TLSFailure.Cause, _ words: String) -> TLSFailure {
     fail(TLSFailure(party: party, phase: state == .handshaking ? .handshake : .data, cause: cause, words: words))
   }
 

@@ -19,6 +19,10 @@ public struct TLSWire: ~Copyable {
   var complaint: CertificateComplaint?
   /// Why the ClientHello of this call is turned down.
   var refusal: ClientHelloRefusal?
+  /// Where the keys of our direction are kept, if they are.
+  var sendKeys: UnsafeMutablePointer<SendKeys>?
+  /// What the peer is to be told in this call, where the kernel encrypts: a record of its own kind is to carry it.
+  public internal(set) var alert: TLSAlertMessage?
 
   /// Both must stay where they are until the last call with this wire. They may overlap if `output` begins at the start of
   /// what is decrypted: see `TLSEngine.decrypt`.
@@ -96,13 +100,24 @@ enum WireBIO {
       guard let bio else { return -1 }
       openssl_bio_clear_retry(bio)
       guard let bytes, count > 0, let wire = wire(of: bio) else { return -1 }
+      // What it would say with keys that are no longer its own; `alert` has what matters of it.
+      if let keys = wire.pointee.sendKeys, keys.pointee.areGone { return count }
       let taken = wire.pointee.write(bytes, count: Int(count))
-      if taken > 0 { return Int32(taken) }
+      if taken > 0 {
+        wire.pointee.sendKeys?.pointee.follow(UnsafeRawBufferPointer(start: bytes, count: taken))
+        return Int32(taken)
+      }
       openssl_bio_set_retry_write(bio)
       return -1
     }
-    // Everything is written at once, so there is nothing to flush; nothing else is known.
-    BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
+    // Everything is written at once, so there is nothing to flush.
+    BIO_meth_set_ctrl(method) { bio, command, isSending, pointer in
+      if command == BIO_CTRL_FLUSH { return 1 }
+      if command == Int32(openssl_bio_set_ktls), isSending != 0, let bio, let pointer, let wire = wire(of: bio) {
+        wire.pointee.sendKeys?.pointee.note(pointer)
+      }
+      return 0
+    }
     return method
   }()
 }

@@ -20,14 +20,14 @@ struct SecureSetting: @unchecked Sendable {
   private let peer: TLSPeer?
 
   init(
-    _ sides: Sides, _ tls: TestTLS = TestTLS(), workers: Int = 1,
+    _ sides: Sides, _ tls: TestTLS = TestTLS(), workers: Int = 1, hasKernelTLS: Bool = false,
     service: @escaping @Sendable (Peer) throws -> Void = TestServer.echo,
     change: (inout Service.Settings, inout Destination.Settings) -> Void = { _, _ in }
   ) throws {
     server = try TestServer(sides.server ? tls.makeServer() : nil, service)
     proxy = try Proxy(
       [(server.port, sides.server ? tls.makePeer() : nil)], tls: sides.client ? tls.makeServer() : nil,
-      workers: workers, change)
+      workers: workers, hasKernelTLS: hasKernelTLS, change)
     peer = sides.client ? try tls.makePeer() : nil
   }
 

@@ -3,6 +3,7 @@
 // No feature macro is set here: the headers must read as in the Glibc module. What needs _GNU_SOURCE is a function of
 // CLinux.c.
 #pragma once
+#include <linux/tls.h>
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -42,3 +43,10 @@ int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 char **linux_environment(void);
 // Without its SIG, such as SEGV.
 const char *linux_signal_name(int number);
+
+// Kernel TLS. SOL_TLS and TCP_ULP are not in the headers of every C library; sk_meminfo is of linux/sock_diag.h, which does
+// not go together with them.
+enum { linux_sol_tls = 282, linux_tcp_ulp = 31, linux_so_meminfo = 55 };
+enum { linux_sk_meminfo_sndbuf = 3, linux_sk_meminfo_wmem_queued = 5 };
+// sendmsg(2) of a record of alerts.
+ssize_t linux_send_tls_alert(int fd, unsigned char level, unsigned char description);

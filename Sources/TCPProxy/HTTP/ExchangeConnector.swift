@@ -185,7 +185,7 @@ extension Worker {
     case .unknown: connectFailed(handle, exchange, "TLS: it is not known how to speak to this backend")
     case .tls(let peer):
       do throws(TLSFailure) {
-        server.pointee.connection.tls = Box(TLSSide(try peer.makeEngine()))
+        server.pointee.connection.tls = Box(TLSSide(try peer.makeEngine(), kernel: false))
         server.pointee.peer = peer
         server.pointee.isSecuring = true
         group.admission.hold(TLSSide.openSSLMemory)

@@ -43,6 +43,8 @@ struct HTTPClient: ~Copyable {
   /// Whether what it says of those behind it is believed.
   let isTrusted: Bool
   var ticket: ClientTable.Ticket?
+  /// The name that it asked for in its TLS handshake, in lower case; nil without one.
+  var serverName: String?
   /// Of the password that it waits for.
   var ticketOfCheck: CredentialsDesk.Ticket?
   /// The next request was looked at before, and has counted by every limit.

@@ -39,6 +39,7 @@ extension Worker {
       service: session.service, http: http, client: session.client, address: session.clientAddress,
       port: session.clientPort, now: now)
     client.ticket = session.ticket
+    client.serverName = session.greeting?.serverName
     client.connection.tls = session.clientTLS
     client.connection.isReadable = true
     client.connection.isFinished = session.early.contains(.peerFinished)

@@ -32,7 +32,17 @@ extension Worker {
       return .answered
     }
     guard let routes = client.pointee.http.routes else { return pool(service.destination, nil, handle, client, head) }
-    switch routes.table.find(request, fields: http.requestFields, scratch: &http.scratch) {
+    let answer: RouteTable.Answer
+    if var name = client.pointee.serverName {
+      answer = name.withUTF8 { name in
+        var named = request
+        named.serverName = UnsafeRawBufferPointer(name)
+        return routes.table.find(named, fields: http.requestFields, scratch: &http.scratch)
+      }
+    } else {
+      answer = routes.table.find(request, fields: http.requestFields, scratch: &http.scratch)
+    }
+    switch answer {
     case .none: return pool(service.destination, nil, handle, client, head)
     case .failed(let index):
       group.incidents.add(

@@ -38,4 +38,15 @@ enum KernelAdvice {
     }
     return warnings
   }
+
+  /// Who encrypts, where anything is; nil where TLS is not configured. Nothing is asked for here, so it is no warning.
+  static func tls(_ configuration: Configuration, obstacle: @autoclosure () -> String? = KernelTLS.obstacle) -> String?
+  {
+    guard
+      configuration.listeners.contains(where: { $0.tls != nil })
+        || configuration.pools.contains(where: { pool in pool.backends.contains { pool.tls(of: $0) != nil } })
+    else { return nil }
+    guard let obstacle = obstacle() else { return "kernel TLS: used for bulk" }
+    return "kernel TLS: \(obstacle); TLS is done in the program"
+  }
 }

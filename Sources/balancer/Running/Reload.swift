@@ -56,6 +56,7 @@ extension Supervisor {
     let lines = difference.lines + newTLS.renewed(since: tls)
     let former = pools
     let formerFiles = files
+    let hadTLS = KernelAdvice.tls(configuration) != nil
     carryOut(plan, logger)
     logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
     for line in lines { logger.notice("\(line)") }
@@ -68,6 +69,7 @@ extension Supervisor {
       logger.warning("\(warning)")
     }
     for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    if !hadTLS, let words = KernelAdvice.tls(new) { logger.info("\(words)") }
     Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
       logger.warning(

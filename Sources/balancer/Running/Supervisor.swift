@@ -124,6 +124,7 @@ struct Supervisor: ~Copyable {
     let incidents = Incidents(onFirst: { mailbox.post(.incident) })
     let workers = try WorkerGroup(
       count: workerCount, admission: admission, incidents: incidents, logger: log.logger("session"),
+      hasKernelTLS: KernelTLS.obstacle == nil,
       onDrained: { mailbox.post(.drained) }, onOutcome: { mailbox.post(.outcome($0, cause: $1)) })
     let checker = try HealthChecker(seed: Clock.now.nanoseconds, logger: log.logger("health")) { target, report in
       mailbox.post(.health(target, report))
@@ -171,6 +172,7 @@ struct Supervisor: ~Copyable {
     }
     setMemoryLimit()
     for warning in KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
+    if let words = KernelAdvice.tls(configuration) { logger.info("\(words)") }
     Self.say(tls.warnings(configuration, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     if let keyLog = upkeep.keyLog {
       logger.warning(

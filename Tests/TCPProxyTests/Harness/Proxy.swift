@@ -27,6 +27,7 @@ final class Proxy {
   init(
     _ servers: [(port: UInt16, peer: TLSPeer?)], tls: TLSServerContext? = nil, workers: Int = 1,
     scheduler: SchedulerKind = .roundRobin, path: String? = nil, isStarted: Bool = true,
+    hasKernelTLS: Bool = false,
     _ change: (inout Service.Settings, inout Destination.Settings) -> Void = { _, _ in }
   ) throws {
     backends = servers.enumerated().map { index, server in
@@ -46,7 +47,7 @@ final class Proxy {
     service = Service(listener: "web", counters: counters, destination: destination, settings: serviceSettings)
     group = try WorkerGroup(
       count: workers, admission: admission, incidents: incidents,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, hasKernelTLS: hasKernelTLS,
       onDrained: {})
     let sockets = try Reactor.ListeningSocket.open(
       path.map { .unix($0) } ?? .ip(IPAddress(ipv4: 0x7F00_0001), port: 0), count: 1, backlog: 4096)
