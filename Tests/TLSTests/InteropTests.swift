@@ -35,7 +35,8 @@ import Testing
 
     init(_ arguments: [String], input text: String = "") throws {
       process.executableURL = URL(filePath: "/usr/bin/timeout")
-      process.arguments = ["\(patience / 1000)", "openssl"] + arguments
+      // The tests' runtime blocks SIGTERM, and whom it starts inherits that.
+      process.arguments = ["--signal=KILL", "\(patience / 1000)", "openssl"] + arguments
       process.standardInput = input
       process.standardOutput = output
       process.standardError = output
@@ -43,7 +44,7 @@ import Testing
       try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
     }
 
-    deinit { if process.isRunning { process.terminate() } }
+    deinit { stop() }
 
     /// Reads on until a text has come.
     func wait(for wanted: String) throws {
@@ -61,7 +62,8 @@ import Testing
       return process.terminationStatus
     }
 
-    func stop() { process.terminate() }
+    /// Ends it: timeout(1) leads a process group of its own, with openssl in it.
+    func stop() { if process.isRunning { kill(-process.processIdentifier, SIGKILL) } }
   }
 
   // MARK: s_client

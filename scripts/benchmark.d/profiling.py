@@ -8,7 +8,6 @@ import time
 
 import packages
 from failure import Failure
-from loads import await_service
 from workloads import WARM_UP_SECONDS
 
 # An entry of the kernel, where the compiler may have folded __x64_sys_sendto into __sys_sendto and the like.
@@ -26,7 +25,7 @@ def profile(stage, backend, proxy, workload, folder):
   folder.mkdir(parents=True, exist_ok=True)
   recording = folder / "perf.data"
   with proxy.start(stage, backend.port) as running:
-    await_service(running.port)
+    workload.await_service(running.port)
     under_load(stage, backend, running, workload, [
       packages.find("perf"), "record", "-e", "cpu-clock", "-F", "4000", "-g", "-p", running.pid, "-o", recording,
       "--", "sleep", stage.seconds])

@@ -181,9 +181,8 @@ time.
   proxy sets aside for connections when it starts, as nginx does.
 - **Resident size** is taken before the first client.
 - **TLS** ends at the proxy, with a certificate made for the run, TLS 1.3, and whatever ciphers and tickets each ships
-  with; the backend gets the plain bytes. wrk makes a full handshake for each new connection. Resumed handshakes are
-  those of clients in Python that come back with the ticket of their last visit; a failure there is a full handshake
-  in place of a resumed one. What a handshake costs includes its connection and one request.
+  with; the backend gets the plain bytes. Handshakes are those of clients in Python, without a ticket or with that of
+  their last visit; one of the other kind is a failure. What a handshake costs includes its connection and one request.
 
 All three run with the buffers they ship with; larger ones (`tune.bufsize`, `proxy_buffer_size`) make bulk cheaper
 and every busy session larger. HAProxy checks its backend every 2 s, as balancer does by default; nginx has no such

@@ -30,17 +30,23 @@ def exchange(connection):
     raise Failure("a request through the proxy was not answered with 200")
 
 
-class Resumptions:
-  """A few clients that come again and again, each with the ticket of its last visit, and ask for one thing."""
+class Handshakes:
+  """A few clients that come again and again, ask for one thing and leave.
+
+  Each brings the ticket of its last visit where handshakes are to be resumed, and none where they are to be full; wrk
+  would bring one whenever it can.
+  """
 
   CLIENTS = 8
 
-  def __init__(self, backend, port):
+  def __init__(self, backend, port, are_resumed):
     self.backend = backend
     self.port = port
+    self.are_resumed = are_resumed
     self.stopping = False
     self.trouble = None
-    self.full = 0
+    # Those of the other kind.
+    self.wrong = 0
     self.threads = [threading.Thread(target=self.come_again, daemon=True) for _ in range(self.CLIENTS)]
 
   def come_again(self):
@@ -49,10 +55,10 @@ class Resumptions:
     try:
       while not self.stopping:
         with connect(self.port, made, session) as connection:
-          if session is not None and not connection.session_reused:
-            self.full += 1
+          if connection.session_reused != (session is not None):
+            self.wrong += 1
           exchange(connection)
-          session = connection.session
+          session = connection.session if self.are_resumed else None
     except (OSError, Failure) as error:
       self.trouble = f"a client that came again failed: {error}"
 
@@ -72,7 +78,7 @@ class Resumptions:
     return self.backend.requests()
 
   def outcome(self):
-    return None, self.full
+    return None, self.wrong
 
 
 class SecureBulkLoad(BulkLoad):

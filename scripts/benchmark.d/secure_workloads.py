@@ -2,7 +2,7 @@
 
 import measuring
 from loads import RequestLoad
-from secure_loads import IdleSecureSessions, Resumptions, SecureBulkLoad, await_secure_service
+from secure_loads import Handshakes, IdleSecureSessions, SecureBulkLoad, await_secure_service
 from workloads import Bulk, IdleMemory, Requests, Sample, Target, UnderLoad, settled
 
 
@@ -19,30 +19,25 @@ class Secure:
 
 
 class SecureRequests(Secure, Requests):
-  """wrk asks without a ticket, so each new connection is a full handshake."""
-
-  def __init__(self, key, title, connections, target, new_connection=False, kind="ecdsa"):
-    super().__init__(key, title, connections, target, new_connection)
-    self.kind = kind
-    if new_connection:
-      self.cost_title = "processor time per handshake and request"
-      self.throughput_unit = "handshakes/s"
-
   def load(self, stage, backend, port, seconds):
     return RequestLoad(stage, backend, port, self.connections, seconds, self.new_connection, scheme="https")
 
 
-class Resumed(Secure, UnderLoad):
-  key = "tls-resumed"
-  title = "TLS 1.3, resumed handshakes"
+class SecureVisits(Secure, UnderLoad):
   cost_title = "processor time per handshake and request"
   unit = "µs"
   throughput_unit = "handshakes/s"
   scale = 1e6
-  target = Target(0.90)
+
+  def __init__(self, key, title, target, kind="ecdsa", are_resumed=False):
+    self.key = key
+    self.title = title
+    self.target = target
+    self.kind = kind
+    self.are_resumed = are_resumed
 
   def load(self, stage, backend, port, seconds):
-    return Resumptions(backend, port)
+    return Handshakes(backend, port, self.are_resumed)
 
 
 class SecureBulk(Secure, Bulk):
@@ -73,10 +68,9 @@ class IdleSecureMemory(Secure, IdleMemory):
 
 
 ALL = [
-  SecureRequests("tls-full-ecdsa", "TLS 1.3, full handshakes, ECDSA P-256", 32, Target(1.00), new_connection=True),
-  SecureRequests(
-    "tls-full-rsa", "TLS 1.3, full handshakes, RSA 2048", 32, Target(1.00), new_connection=True, kind="rsa"),
-  Resumed(),
+  SecureVisits("tls-full-ecdsa", "TLS 1.3, full handshakes, ECDSA P-256", Target(1.00)),
+  SecureVisits("tls-full-rsa", "TLS 1.3, full handshakes, RSA 2048", Target(1.00), kind="rsa"),
+  SecureVisits("tls-resumed", "TLS 1.3, resumed handshakes", Target(0.90), are_resumed=True),
   SecureRequests("tls-keep-alive-64", "TLS 1.3, keep-alive, 64 connections", 64, Target(0.90)),
   SecureBulk(),
   IdleSecureMemory(),
