@@ -101,7 +101,8 @@ public struct ListenerConfiguration: Equatable, Sendable {
         "The PROXY header that every connection has to begin with; any: either version."),
       Field(
         "trustedProxies", \.trustedProxies, .cidrsOrNone,
-        "Whose PROXY header is believed; of others it is read and dropped. Empty: everyone's. http: also whose X-Forwarded-For, Forwarded and request's name are; empty: nobody's."),
+        "Whose PROXY header is believed; of others it is read and dropped. Empty: everyone's. http: also whose X-Forwarded-For, Forwarded and request's name are; empty: nobody's."
+      ),
       Field("allow", \.allow, .optional(.cidrs), "Clients that are served; all others are refused. Default: everyone."),
       Field("deny", \.deny, .cidrsOrNone, "Clients that are refused; read before allow."),
       Field("perClient", \.perClient, PerClient.shape, "What one client may have, by its address; of IPv6 by its /64."),
