@@ -108,17 +108,25 @@ final class TicketKey: Sendable {
   ) -> Bool {
     let algorithm = encryption.count == 32 ? Self.aes256 : Self.aes128
     guard EVP_CipherInit_ex(cipher, algorithm, nil, encryption, nonce, encrypting ? 1 : 0) == 1 else { return false }
-    // The name of the digest is only read.
-    return Self.digestName.withUnsafeBufferPointer { digest in
-      let name = UnsafeMutablePointer(mutating: digest.baseAddress)
-      var parameters = [
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_construct_end(),
-      ]
-      return EVP_MAC_init(mac, authentication, authentication.count, &parameters) == 1
-    }
+    return EVP_MAC_init(mac, authentication, authentication.count, Self.digest) == 1
   }
 
-  private static let digestName = Array("SHA256".utf8CString)
+  /// What HMAC is to hash with. A parameter points to its name and its value without owning them, so all of it is kept
+  /// for good: a Swift string as an argument would be gone when the parameter is read.
+  nonisolated(unsafe) private static let digest: UnsafePointer<OSSL_PARAM> = {
+    let parameters = UnsafeMutablePointer<OSSL_PARAM>.allocate(capacity: 2)
+    parameters.initialize(to: OSSL_PARAM_construct_utf8_string(kept(OSSL_MAC_PARAM_DIGEST), kept("SHA256"), 0))
+    (parameters + 1).initialize(to: OSSL_PARAM_construct_end())
+    return UnsafePointer(parameters)
+  }()
+
+  private static func kept(_ text: String) -> UnsafeMutablePointer<CChar> {
+    let bytes = Array(text.utf8CString)
+    let kept = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+    kept.initialize(from: bytes, count: bytes.count)
+    return kept
+  }
+
   // Looked up once: by their names they would be looked up for each ticket.
   nonisolated(unsafe) private static let aes256 = EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
   nonisolated(unsafe) private static let aes128 = EVP_CIPHER_fetch(nil, "AES-128-CBC", nil)

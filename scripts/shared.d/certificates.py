@@ -31,13 +31,15 @@ class Authority:
       "-days", DAYS, "-addext", "keyUsage = critical, keyCertSign, cRLSign")
 
   def issue(self, kind, name):
-    """A certificate for a server name, with its key in the same folder: its path, and KIND.key beside it."""
+    """The path of KIND.pem, a certificate for a server name and its chain; the key is KIND.key beside it."""
     certificate, request, extensions = (self.folder / f"{kind}.{ending}" for ending in ("pem", "csr", "ext"))
     extensions.write_text(LEAF.format(name=name))
     openssl("req", *new_key(kind, self.folder / f"{kind}.key"), "-out", request, "-subj", f"/CN={name}")
     openssl(
       "x509", "-req", "-in", request, "-out", certificate, "-CA", self.certificate, "-CAkey", self.key,
       "-days", DAYS, "-set_serial", f"0x4{secrets.token_hex(15)}", "-extfile", extensions)
+    # A server sends its whole chain, and an OCSP response can be matched by it alone.
+    certificate.write_text(certificate.read_text() + self.certificate.read_text())
     return certificate
 
   def staple(self, certificate):
