@@ -66,9 +66,7 @@ struct SendKeys: ~Copyable {
       let end =
         place < Self.headerSize ? Self.headerSize : place < beginning.count ? min(beginning.count, length) : length
       let taken = min(end - place, bytes.count - at)
-      for index in place..<min(place + taken, beginning.count) where index >= place {
-        beginning[index] = bytes[at + index - place]
-      }
+      for offset in 0..<max(0, min(taken, beginning.count - place)) { beginning[place + offset] = bytes[at + offset] }
       place += taken
       at += taken
       if place >= Self.headerSize, place == length {
