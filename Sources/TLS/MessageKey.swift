@@ -71,14 +71,7 @@ public struct MessageAuthenticator: ~Copyable {
     guard let algorithm = EVP_MAC_fetch(nil, "HMAC", nil) else { return nil }
     defer { EVP_MAC_free(algorithm) }
     guard let context = EVP_MAC_CTX_new(algorithm) else { return nil }
-    var digest = Array("SHA256".utf8CString)
-    let isSet = digest.withUnsafeMutableBufferPointer { digest in
-      var parameters = [
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0), OSSL_PARAM_construct_end(),
-      ]
-      return EVP_MAC_init(context, key.bytes, key.bytes.count, &parameters) == 1
-    }
-    guard isSet else {
+    guard EVP_MAC_init(context, key.bytes, key.bytes.count, MACParameters.sha256) == 1 else {
       EVP_MAC_CTX_free(context)
       return nil
     }

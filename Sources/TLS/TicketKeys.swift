@@ -108,23 +108,7 @@ final class TicketKey: Sendable {
   ) -> Bool {
     let algorithm = encryption.count == 32 ? Self.aes256 : Self.aes128
     guard EVP_CipherInit_ex(cipher, algorithm, nil, encryption, nonce, encrypting ? 1 : 0) == 1 else { return false }
-    return EVP_MAC_init(mac, authentication, authentication.count, Self.digest) == 1
-  }
-
-  /// What HMAC is to hash with. A parameter points to its name and its value without owning them, so all of it is kept
-  /// for good: a Swift string as an argument would be gone when the parameter is read.
-  nonisolated(unsafe) private static let digest: UnsafePointer<OSSL_PARAM> = {
-    let parameters = UnsafeMutablePointer<OSSL_PARAM>.allocate(capacity: 2)
-    parameters.initialize(to: OSSL_PARAM_construct_utf8_string(kept(OSSL_MAC_PARAM_DIGEST), kept("SHA256"), 0))
-    (parameters + 1).initialize(to: OSSL_PARAM_construct_end())
-    return UnsafePointer(parameters)
-  }()
-
-  private static func kept(_ text: String) -> UnsafeMutablePointer<CChar> {
-    let bytes = Array(text.utf8CString)
-    let kept = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
-    kept.initialize(from: bytes, count: bytes.count)
-    return kept
+    return EVP_MAC_init(mac, authentication, authentication.count, MACParameters.sha256) == 1
   }
 
   // Looked up once: by their names they would be looked up for each ticket.
