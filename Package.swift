@@ -103,12 +103,12 @@ let package = Package(
 // Fuzzers need a main of the sanitizer's, so they are there only when `scripts/fuzz` asks for them.
 if Context.environment["FUZZ"] != nil {
   let settings: [SwiftSetting] = [.unsafeFlags(["-parse-as-library"])]
-  for (name, dependency) in [
-    ("Request", "HTTPCore"), ("Response", "HTTPCore"), ("Chunked", "HTTPCore"), ("Path", "HTTPCore"),
-    ("ProxyHeader", "TCPProxy"),
-  ] as [(String, Target.Dependency)] {
+  for (name, dependencies) in [
+    ("Request", ["HTTPCore"]), ("Response", ["HTTPCore"]), ("Chunked", ["HTTPCore"]), ("Path", ["HTTPCore"]),
+    ("Routes", ["Routing", "HTTPCore", "Base"]), ("ProxyHeader", ["TCPProxy"]),
+  ] as [(String, [Target.Dependency])] {
     package.targets.append(
       .executableTarget(
-        name: "Fuzz\(name)", dependencies: [dependency], path: "Tests/Fuzzers/\(name)", swiftSettings: settings))
+        name: "Fuzz\(name)", dependencies: dependencies, path: "Tests/Fuzzers/\(name)", swiftSettings: settings))
   }
 }
