@@ -1,45 +1,18 @@
 """Two nginx: bodies byte for byte, and wrk while a server is stopped in order and started again."""
 
 import os
-import signal
-import string
 import tempfile
 from pathlib import Path
 
-import packages
 import wrk
 from commands import Load, expect, expect_equal, run
 from failure import Failure
+from web import nginx
 
 NEEDS = {"nginx": "nginx", "wrk": "wrk", "curl": "curl", "ss": "iproute2"}
 LIMIT = 45
 SIZES = [1, 1000, 64 << 10, (1 << 20) + 1, 8 << 20]
 CONNECTIONS = 32
-
-# One worker process; what a body is read from is the same for both servers.
-CONFIGURATION = string.Template("""
-daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr notice;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  sendfile on;
-  default_type application/octet-stream;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    add_header X-Server ${port};
-    root ${root};
-    location = / { return 200 "ok"; }
-  }
-}
-""")
 
 
 def check(stage):
@@ -82,17 +55,6 @@ def check(stage):
     balancer.await_health(first.name, "up", times=2)
     wait_for_requests(first)
     expect_equal(set(failures(load).values()), {0}, f"failures in {load.output()!r}")
-
-
-def nginx(stage, name, root):
-  port = stage.ports.next()
-  folder = stage.folder / name
-  folder.mkdir()
-  configuration = folder / "nginx.conf"
-  configuration.write_text(CONFIGURATION.substitute(folder=folder, port=port, root=root))
-  # SIGQUIT: open requests are answered first.
-  return stage.server(
-    name, port, [packages.find("nginx"), "-e", "stderr", "-p", folder, "-c", configuration], stop=signal.SIGQUIT)
 
 
 def get(stage, url):

@@ -14,23 +14,27 @@ BAD_LEVELS = ("error", "critical")
 
 
 class Balancer:
-  def __init__(self, stage, backends, health, listener, pool):
+  def __init__(self, stage, name, backends, health, listener, pool, more):
+    """`more` has further sections of the file, and parts of those that there are."""
     self.stage = stage
+    self.name = name
     self.port = stage.ports.next()
-    self.file = stage.folder / "balancer.json"
+    self.file = stage.folder / f"{name}.json"
     self.content = {
       "listeners": {"service": {"listen": f"127.0.0.1:{self.port}", "pool": "service", **listener}},
       "pools": {"service": {"backends": backends, "health": {**stage.HEALTH, **health}, **pool}},
       "log": {"format": "json"},
       "shutdown": {"drain": "2s"},
     }
+    for section, keys in more.items():
+      self.content[section] = {**self.content.get(section, {}), **keys}
     self.backends = backends
     self.child = None
     self.has_ended = False
 
   def start(self):
     self.write()
-    self.child = Child("balancer", [self.stage.binary, "run", "--config", self.file], self.stage.folder)
+    self.child = Child(self.name, [self.stage.binary, "run", "--config", self.file], self.stage.folder)
     self.child.await_listening(self.port)
     for backend in self.backends:
       self.await_health(backend["name"], "up")
@@ -83,10 +87,12 @@ class Balancer:
     if not self.has_ended:
       self.child.check_running()
 
-  def end(self, limit=10):
-    """Asks it to end, which it has to do with status 0 and without a line of an error."""
+  def begin_to_end(self):
     self.child.check_running()
     os.kill(self.child.pid, signal.SIGTERM)
+
+  def await_end(self, limit=10):
+    """It has to end with status 0 and without a line of an error."""
     try:
       status = self.child.process.wait(limit)
     except subprocess.TimeoutExpired:

@@ -53,10 +53,10 @@ class Stage:
     server.start()
     return server
 
-  def balancer(self, servers, health, listener=None, **pool):
+  def balancer(self, servers, health, listener=None, more=None, **pool):
     """A balancer whose one pool has these servers under their names; further keys of its listener and the pool."""
-    backends = [{"name": each.name, "address": f"127.0.0.1:{each.port}"} for each in servers]
-    balancer = Balancer(self, backends, health, listener or {}, pool)
+    name = f"balancer-{len(self.balancers) + 1}" if self.balancers else "balancer"
+    balancer = Balancer(self, name, backends_of(servers), health, listener or {}, pool, more or {})
     self.balancers.append(balancer)
     balancer.start()
     return balancer
@@ -64,8 +64,10 @@ class Stage:
   def end(self):
     """The last check of every service: balancer has seen nothing it could not handle, and ends as it should."""
     for balancer in self.balancers:
-      with self.check("balancer ends in order"):
-        balancer.end()
+      if not balancer.has_ended:
+        with self.check(f"{balancer.name} ends in order"):
+          balancer.begin_to_end()
+          balancer.await_end()
 
   def clean_up(self):
     for server in self.servers:
@@ -85,6 +87,11 @@ class Stage:
       if new:
         text += [f"        --- {log.name}"] + [f"        {line[:500]}" for line in new]
     return "\n".join(text)
+
+
+def backends_of(servers):
+  """As a pool of balancer.json has them."""
+  return [{"name": each.name, "address": f"127.0.0.1:{each.port}"} for each in servers]
 
 
 def unprivileged():
