@@ -7,6 +7,8 @@ from pathlib import Path
 
 from failure import Failure
 
+# Where Debian has modules of Python.
+PYTHON = Path("/usr/lib/python3/dist-packages")
 INSTALL = Path(__file__).resolve().parent.parent / "install"
 
 

@@ -2,10 +2,10 @@
 each address, and the client's address for the servers."""
 
 import collections
-import http.client
 import threading
 import time
 
+from browsing import ask
 from commands import expect, expect_equal
 from http_loads import Wrk
 from web import nginx
@@ -70,7 +70,7 @@ def check(stage):
       ("127.0.0.3", {"X-Forwarded-For": "6.6.6.6", "Connection": "X-Forwarded-For"}, "127.0.0.3"),
       ("127.0.0.9", {"X-Forwarded-For": "192.0.2.7"}, "192.0.2.7, 127.0.0.9"),
     ]:
-      ask(told.port, source, sent)
+      ask(told.port, source=source, headers=sent)
       fields = site.seen[-1][2]
       expect_equal(fields.get_all("X-Forwarded-For"), [expected], f"X-Forwarded-For of {source} that sends {sent}")
       expect_equal([name for name in fields if "_" in name], [], "names with underscores")
@@ -79,7 +79,7 @@ def check(stage):
 def check_limit(stage, checks, limits):
   sites = [Website(stage, f"{name}-{len(stage.balancers)}") for name in NAMES]
   balancer = stage.balancer(sites, checks, listener={"mode": "http", **limits})
-  answers = [ask(balancer.port, "127.0.0.2") for _ in range(20)]
+  answers = [ask(balancer.port, source="127.0.0.2") for _ in range(20)]
   expect_equal([status for status, _, _ in answers], [200] * ALLOWED + [429] * (20 - ALLOWED), "one after the other")
   for _, _, fields in answers[ALLOWED:]:
     expect(int(fields["Retry-After"]) > 0, "no Retry-After")
@@ -88,24 +88,13 @@ def check_limit(stage, checks, limits):
   # Another address has a limit of its own, which all its connections share.
   statuses = []
   threads = [
-    threading.Thread(target=lambda: statuses.append(ask(balancer.port, "127.0.0.3")[0])) for _ in range(20)]
+    threading.Thread(target=lambda: statuses.append(ask(balancer.port, source="127.0.0.3")[0])) for _ in range(20)]
   for thread in threads:
     thread.start()
   for thread in threads:
     thread.join()
   expect_equal(collections.Counter(statuses), {200: ALLOWED, 429: 20 - ALLOWED}, "all at once")
   expect_equal(sum(len(site.seen) for site in sites), 2 * ALLOWED, "requests that the servers have seen")
-
-
-def ask(port, source="127.0.0.1", headers=None):
-  """Status, content and fields of an answer, over a connection of its own."""
-  client = http.client.HTTPConnection("127.0.0.1", port, timeout=10, source_address=(source, 0))
-  try:
-    client.request("GET", "/", headers=headers or {})
-    answer = client.getresponse()
-    return answer.status, answer.read(), answer.headers
-  finally:
-    client.close()
 
 
 def await_servers(port, servers, limit=10):

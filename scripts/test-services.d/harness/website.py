@@ -65,7 +65,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
       self.wfile.write(body)
 
   def body(self):
-    """Of the request, piece by piece as it comes."""
+    """Of the request, piece by piece as it comes; who waits for a 100 gets it now."""
+    if "Expect" in self.headers:
+      self.send_response_only(100)
+      self.end_headers()
     if "chunked" not in self.headers.get("Transfer-Encoding", ""):
       yield self.rfile.read(int(self.headers.get("Content-Length", 0)))
       return
@@ -74,6 +77,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
       self.rfile.readline()
     while self.rfile.readline().strip():
       pass
+
+  def handle_expect_100(self):
+    return True
 
   def chunk(self, piece):
     """Of a response in chunks, sent at once; an empty one ends it."""
