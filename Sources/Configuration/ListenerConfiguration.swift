@@ -160,10 +160,12 @@ extension ListenerConfiguration.Timeouts {
     [
       Field(
         "client", \.client, .durationOrOff,
-        "Silence of the client after which a session ends; tcp: \"off\" or \"0s\" is never."),
+        "Silence of the client after which a session ends, http: nothing of a response is read; "
+          + "tcp: \"off\" or \"0s\" is never."),
       Field(
         "session", \.session, .durationOrOff,
-        "The longest life of a session, give or take 10 %; \"off\" or \"0s\": no limit."),
+        "The longest life of a session, give or take 10 %; http: then it has no further request; "
+          + "\"off\" or \"0s\": no limit."),
       Field(
         "handshake", \.handshake, .duration,
         "How long a client has for its PROXY header and its TLS ClientHello or handshake, where they are expected."),

@@ -23,6 +23,8 @@ public final class Incidents: Sendable {
     /// A session was reset because one side broke TLS, or sent a fatal alert, after its handshake; the subject is the
     /// listener where it was the client, the pool where it was the backend.
     case tlsBroken
+    /// A client did not read its response in time.
+    case unread
     /// A request broke the rules of HTTP, or did not come in time.
     case badRequest
     /// A backend's response broke the rules of HTTP, stopped in the middle, or did not come in time.

@@ -191,7 +191,7 @@ struct Worker: ~Copyable {
   }
 
   /// A tenth earlier or later, so that what began together does not end together.
-  private mutating func lifeEnd(_ nanoseconds: UInt64) -> Instant {
+  mutating func lifeEnd(_ nanoseconds: UInt64) -> Instant {
     let tenth = nanoseconds / 10
     return now.later(nanoseconds - tenth + random.next() % (2 * tenth + 1))
   }

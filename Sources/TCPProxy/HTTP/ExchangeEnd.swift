@@ -31,12 +31,21 @@ extension Worker {
   }
 
   mutating func becomeIdle(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
-    if isDraining {
+    if isLast(client) {
       finishClient(handle, client)
       return
     }
     client.pointee.phase = .idle
-    setDeadline(handle, client, now.later(client.pointee.http.keepAliveNanoseconds))
+    awaitRequest(handle, client)
+  }
+
+  /// Whether a client's request is its last: this program is ending, or the client's time is over.
+  func isLast(_ client: UnsafeMutablePointer<HTTPClient>) -> Bool { isDraining || client.pointee.lifeEnd <= now }
+
+  /// Sets how long the next request may be in coming.
+  mutating func awaitRequest(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    let end = now.later(client.pointee.http.keepAliveNanoseconds)
+    setDeadline(handle, client, min(end, client.pointee.lifeEnd))
   }
 
   /// Takes an exchange off everything that knows it. Its client lives on.
@@ -287,12 +296,18 @@ extension Worker {
     case .connecting: connectFailed(handle, exchange, "no answer within timeouts.connect")
     case .answering:
       if exchange.pointee.status != 0 {
-        group.incidents.add(
-          .badResponse, exchange.pointee.destination.pool.name,
-          cause: "a response stood still for timeouts.server")
-        // Who does not take it, or who does not go on with it?
-        cutResponse(
-          handle, exchange, client.pointee.connection.unsent.isEmpty ? .backendTimeout : .clientTimeout)
+        // Who does not go on with it, or who does not take it?
+        let isBackends = client.pointee.connection.unsent.isEmpty
+        if isBackends {
+          group.incidents.add(
+            .badResponse, exchange.pointee.destination.pool.name,
+            cause: "a response stood still for timeouts.server, from \(exchange.pointee.backend?.name ?? "")")
+        } else {
+          group.incidents.add(
+            .unread, client.pointee.service.listener,
+            cause: "nothing of a response was read for timeouts.client, by \(client.pointee.name)")
+        }
+        cutResponse(handle, exchange, isBackends ? .backendTimeout : .clientTimeout)
       } else if exchange.pointee.isSent {
         group.incidents.add(
           .badResponse, exchange.pointee.destination.pool.name,

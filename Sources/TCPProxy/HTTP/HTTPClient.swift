@@ -56,8 +56,8 @@ struct HTTPClient: ~Copyable {
   var timer = Timer.none
   /// When the timer fires: at the deadline or before it, because later deadlines leave it as it is.
   var timerEnd = Instant(nanoseconds: .max)
-  /// When its life is over, whatever it does; zero is never.
-  var lifeEnd = Instant.zero
+  /// From when on it gets no further request.
+  var lifeEnd = Instant(nanoseconds: .max)
 
   /// What is thrown away at most of a body that nobody wants, before the connection is closed instead.
   static let mostDrained = 256 << 10

@@ -27,6 +27,8 @@ extension Worker {
       return
     }
     guard let client = http.clients.pointer(to: handle) else { return }
+    let life = client.pointee.service.sessionNanoseconds
+    if life != .max, client.pointee.lifeEnd.nanoseconds == .max { client.pointee.lifeEnd = lifeEnd(life) }
     // Whoever connects has something to ask: it has as long for that as for a head.
     setDeadline(handle, client, now.later(client.pointee.http.requestNanoseconds))
   }
@@ -39,6 +41,7 @@ extension Worker {
       service: session.service, http: http, client: session.client, address: session.clientAddress,
       port: session.clientPort, now: now)
     client.ticket = session.ticket
+    if session.lifeEnd != .zero { client.lifeEnd = session.lifeEnd }
     client.serverName = session.greeting?.serverName
     client.connection.tls = session.clientTLS
     client.connection.isReadable = true
@@ -61,14 +64,29 @@ extension Worker {
     }
     if readiness.contains(.writable), !client.pointee.connection.unsent.isEmpty {
       switch http.buffers.flush(&client.pointee.connection) {
-      case .held: break
+      case .held: clientTakes(handle, client)
       case .failed:
         endClient(handle, reset: true)
         return
-      case .sent: clientTookAll(handle, client)
+      case .sent:
+        clientTakes(handle, client)
+        clientTookAll(handle, client)
       }
     }
     serveClient(handle)
+  }
+
+  /// A part of what waited for the client is through: its time for the rest begins anew.
+  private mutating func clientTakes(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    switch client.pointee.phase {
+    case .idle: awaitRequest(handle, client)
+    case .exchange:
+      if let exchange = http.exchanges.pointer(to: client.pointee.exchange), exchange.pointee.status != 0 {
+        awaitResponse(exchange, client)
+      }
+    case .closing: setDeadline(handle, client, now.later(client.pointee.http.bodyNanoseconds))
+    case .head, .verifying, .draining, .lingering: break
+    }
   }
 
   /// What waited for the client is through: more may follow.
@@ -179,7 +197,7 @@ extension Worker {
     if let cookies = destination.cookies { exchange.notes.visit = visit(cookies, bytes) }
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
-    exchange.keepsClient = head.keepsAlive && !isDraining
+    exchange.keepsClient = head.keepsAlive && !isLast(client)
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
     if let timeout = route?.route.settings.timeout { client.pointee.exchangeEnd = now + timeout }
@@ -200,7 +218,7 @@ extension Worker {
     }
     answer(
       handle, client, status, version: head.version, method: head.method,
-      closes: !head.keepsAlive || isDraining || !head.framing.isEmpty, retryAfter: retryAfter, extra: extra)
+      closes: !head.keepsAlive || isLast(client) || !head.framing.isEmpty, retryAfter: retryAfter, extra: extra)
   }
 
   // MARK: Requests' bodies

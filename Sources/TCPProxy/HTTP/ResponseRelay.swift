@@ -175,9 +175,18 @@ extension Worker {
     } else if hasEnded {
       finish(handle, exchange)
     } else {
-      setDeadline(
-        exchange.pointee.client, client, now.later(exchange.pointee.destination.serverIdleNanoseconds))
+      awaitResponse(exchange, client)
     }
+  }
+
+  /// Sets how long it may take until a response goes on: for its backend, or for the client that has to take a part first.
+  mutating func awaitResponse(
+    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
+  ) {
+    let idle =
+      client.pointee.connection.unsent.isEmpty
+      ? exchange.pointee.destination.serverIdleNanoseconds : client.pointee.service.clientIdleNanoseconds
+    setDeadline(exchange.pointee.client, client, now.later(idle))
   }
 
   /// A response with 1xx, before the real one (RFC 9110, 15.2).
@@ -222,7 +231,7 @@ extension Worker {
     if exchange.pointee.responseFraming == .untilClose { exchange.pointee.keepsClient = false }
     // Who has not said all will not be asked to: the connection could not be used again before.
     if !exchange.pointee.requestBody.hasEnded { exchange.pointee.keepsClient = false }
-    if isDraining { exchange.pointee.keepsClient = false }
+    if isLast(client) { exchange.pointee.keepsClient = false }
     tellAnswer(exchange, failed: false)
     exchange.pointee.endRetry()
     if exchange.pointee.destination.watchesOutcomes, let backend = exchange.pointee.backend {

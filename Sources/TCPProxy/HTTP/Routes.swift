@@ -133,7 +133,7 @@ extension Worker {
       response.extra = UnsafeRawBufferPointer(text)
       answer(
         handle, client, response, body: body, method: head.method,
-        closes: !head.keepsAlive || !head.framing.isEmpty)
+        closes: !head.keepsAlive || isLast(client) || !head.framing.isEmpty)
     }
   }
 

@@ -35,7 +35,7 @@ struct IncidentReporter {
         "pool \(entry.subject): \(clients) without a retry, retryBudget allows no more of them at once: \(entry.cause)")
     case .refused:
       logger.notice("listener \(entry.subject): \(clients): \(entry.cause)")
-    case .badGreeting:
+    case .badGreeting, .unread:
       logger.warning("listener \(entry.subject): \(clients): \(entry.cause)")
     case .noRoute:
       logger.warning("listener \(entry.subject): \(clients): \(entry.cause), and it has no pool for the rest")
