@@ -26,7 +26,7 @@ struct HTTPPatienceTests {
     let server = try HandServer()
     let front = try Front([server.address], http: HTTPService()) { $0.serverIdle = .milliseconds(100) }
     let client = try front.client()
-    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    try client.send("GET / HTTP/1.0\r\n\r\n")
     let backend = try server.accept()
     _ = try backend.receive(until: "\r\n\r\n")
     try backend.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")

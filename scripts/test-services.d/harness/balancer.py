@@ -40,7 +40,10 @@ class Balancer:
       self.await_health(backend["name"], "up")
 
   def write(self):
-    self.file.write_text(json.dumps(self.content, indent=2))
+    # At one blow: it may just be reading the former one.
+    new = self.file.with_suffix(".new")
+    new.write_text(json.dumps(self.content, indent=2))
+    new.replace(self.file)
 
   def lines(self):
     """What it has logged so far, as objects; whatever is none, such as a crash's own words, is a failure."""
