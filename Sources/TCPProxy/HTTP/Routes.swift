@@ -59,6 +59,9 @@ extension Worker {
       if let gate = entry.gate, case .held = authorize(gate, handle, client, head, bytes) { return .answered }
       switch settings.action {
       case .pools(let split):
+        if let rewrite = settings.rewrite, !makesPath(rewrite, of: path, route: index, handle, client, head) {
+          return .answered
+        }
         let share = split.count == 1 ? 0 : split.share(of: random.next())
         return pool(entry.destinations[share], entry, handle, client, head)
       case .redirect(let target, let status):
@@ -69,6 +72,29 @@ extension Worker {
         return .answered
       }
     }
+  }
+
+  /// Whether a rewriting makes a path that can be asked for; else the request is answered. Passed on as it came, it would be
+  /// another one than the route is for.
+  private mutating func makesPath(
+    _ rewrite: PathRewrite, of path: UnsafeRawBufferPointer, route: Int, _ handle: Handle,
+    _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead
+  ) -> Bool {
+    guard path.first == UInt8(ascii: "/") else { return true }
+    switch rewrite.apply(to: path, scratch: &http.scratch, into: &http.paths.rewritten) {
+    case .rewritten, .unchanged: return true
+    case .refused(let fault):
+      group.incidents.add(
+        .badRequest, client.pointee.service.listener,
+        cause: "what routes[\(route)] makes of its path is none: \(fault), from \(client.pointee.name)")
+      refuse(handle, client, head, 400)
+    case .failed:
+      group.incidents.add(
+        .noRoute, client.pointee.service.listener,
+        cause: "the rewriting of routes[\(route)] takes too many steps for this request: make it simpler")
+      refuse(handle, client, head, 500)
+    }
+    return false
   }
 
   private mutating func pool(
