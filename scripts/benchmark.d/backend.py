@@ -10,6 +10,7 @@ from processes import Child
 from proxies import fill
 
 BULK_BYTES = 256 << 20
+MIDDLE_BYTES = 256 << 10
 CHUNK = 1 << 20
 
 
@@ -17,10 +18,11 @@ class Backend:
   def __init__(self, stage):
     self.port = stage.ports.next()
     self.status = stage.folder / "status.sock"
-    self.bulk = bulk_file()
+    self.bulk = memory_file(BULK_BYTES)
+    self.middle = memory_file(MIDDLE_BYTES)
     configuration = stage.folder / "nginx-backend.conf"
-    bulk_path = f"/proc/{os.getpid()}/fd/{self.bulk}"
-    configuration.write_text(fill("nginx-backend.conf", stage.folder, self.port, bulk=bulk_path))
+    configuration.write_text(fill(
+      "nginx-backend.conf", stage.folder, self.port, bulk=path(self.bulk), middle=path(self.middle)))
     self.child = Child(
       "backend", [packages.find("nginx"), "-e", "stderr", "-p", stage.folder, "-c", configuration],
       stage.folder, stage.load_processor)
@@ -32,6 +34,7 @@ class Backend:
   def __exit__(self, *_):
     self.child.kill()
     os.close(self.bulk)
+    os.close(self.middle)
 
   def requests(self):
     """The requests served since the start."""
@@ -50,13 +53,17 @@ class Backend:
     return int(numbers.group(1))
 
 
-def bulk_file():
+def path(descriptor):
+  return f"/proc/{os.getpid()}/fd/{descriptor}"
+
+
+def memory_file(size):
   """The descriptor of a file in memory that is gone when the benchmark is.
 
   Written in full: a sparse file would be one page of zeros over and over, which never leaves the first-level cache.
   """
-  file = os.memfd_create("bulk")
-  chunk = os.urandom(CHUNK)
-  for _ in range(BULK_BYTES // CHUNK):
+  file = os.memfd_create("body")
+  chunk = os.urandom(min(size, CHUNK))
+  for _ in range(size // len(chunk)):
     os.write(file, chunk)
   return file

@@ -41,11 +41,11 @@ def svg(workloads, results, titles):
   lines = [
     f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
     'role="img" aria-labelledby="title description">',
-    '<title id="title">What a TCP proxy costs</title>',
+    '<title id="title">What a proxy costs</title>',
     f'<desc id="description">{escape(description(workloads, results, titles))}</desc>',
     f"<style>{STYLE}</style>",
     f'<rect class="surface" x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8"/>',
-    text(MARGIN, 32, "What a TCP proxy costs", "title"),
+    text(MARGIN, 32, "What a proxy costs", "title"),
     text(MARGIN, 50, "One worker, medians of the rounds, each panel to its own scale; shorter is better."),
   ]
   for index, workload in enumerate(workloads):
@@ -99,7 +99,9 @@ def target_cost(workload, results):
   """The target in the workload's unit."""
   if workload.target is None:
     return None
-  return workload.target.most * (results.median(workload, workload.reference) if workload.target.is_ratio else 1)
+  if not workload.target.is_ratio:
+    return workload.target.most
+  return workload.target.most * min(results.median(workload, title) for title in workload.reference)
 
 
 def short(title):

@@ -15,12 +15,13 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 class RequestLoad:
   """Requests of wrk through a number of connections."""
 
-  def __init__(self, stage, backend, port, connections, seconds, new_connection=False, scheme="http"):
+  def __init__(
+      self, stage, backend, port, connections, seconds, new_connection=False, scheme="http", path="/", asking=()):
     self.backend = backend
     self.limit = seconds + 15
     self.child = Child(
-      "wrk", wrk.command(f"{scheme}://127.0.0.1:{port}/", connections, seconds, new_connection), stage.folder,
-      stage.load_processor)
+      "wrk", wrk.command(f"{scheme}://127.0.0.1:{port}{path}", connections, seconds, new_connection, asking),
+      stage.folder, stage.load_processor)
 
   def __enter__(self):
     return self

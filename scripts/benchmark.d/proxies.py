@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import packages
+import routes
 import tools
 from failure import Failure
 from processes import Child
@@ -22,8 +23,13 @@ class Proxy:
   template = ""
   # The template in which it ends TLS.
   secure_template = ""
+  # Those in which it speaks HTTP, in the clear and behind TLS.
+  http_template = ""
+  secure_http_template = ""
   # Of the certificate that it shows; None where it speaks no TLS.
   kind = None
+  # Routes that it chooses from, where it speaks HTTP.
+  routes = 0
 
   def arguments(self, configuration):
     raise NotImplementedError
@@ -38,13 +44,26 @@ class Proxy:
     made.template = self.secure_template
     return made
 
+  def speaking_http(self, kind=None, count=0):
+    """The same as an HTTP proxy, behind TLS with a certificate of a kind or in the clear with a number of routes."""
+    made = copy.copy(self)
+    made.kind = kind
+    made.routes = count
+    made.template = self.secure_http_template if kind else self.http_template
+    return made
+
+  def routing(self, folder, listen):
+    """What a template says of the routes."""
+    raise NotImplementedError
+
   def start(self, stage, backend_port):
     """A Child that listens on its `port`, pinned to the processor of the proxy."""
     port = stage.ports.next()
     name = self.title.lower().replace(" ", "-")
     configuration = stage.folder / f"{name}-{self.template}"
     values = stage.certificate(self.kind) if self.kind else {}
-    configuration.write_text(fill(self.template, stage.folder, port, backend=backend_port, **values))
+    configuration.write_text(fill(
+      self.template, stage.folder, port, backend=backend_port, routing=self.routing(stage.folder, port), **values))
     child = Child(name, self.arguments(configuration), stage.folder, stage.proxy_processor)
     child.port = port
     try:
@@ -57,6 +76,8 @@ class Proxy:
 
 class Balancer(Proxy):
   secure_template = "balancer-tls.json"
+  http_template = "balancer-http.json"
+  secure_http_template = "balancer-http-tls.json"
 
   def __init__(self, binary, title="balancer", template="balancer.json"):
     self.binary = binary
@@ -64,6 +85,9 @@ class Balancer(Proxy):
     self.template = template
     if not binary.is_file():
       raise Failure(f"{binary} is missing; build it with: swift build -c release --static-swift-stdlib")
+
+  def routing(self, folder, listen):
+    return routes.balancer(self.routes)
 
   def arguments(self, configuration):
     return [self.binary, "run", "--config", configuration]
@@ -76,6 +100,11 @@ class HAProxy(Proxy):
   title = "HAProxy"
   template = "haproxy.cfg"
   secure_template = "haproxy-tls.cfg"
+  http_template = "haproxy-http.cfg"
+  secure_http_template = "haproxy-http-tls.cfg"
+
+  def routing(self, folder, listen):
+    return routes.haproxy(self.routes, folder)
 
   def arguments(self, configuration):
     return [packages.find("haproxy"), "-db", "-f", configuration]
@@ -88,6 +117,11 @@ class Nginx(Proxy):
   title = "nginx"
   template = "nginx-stream.conf"
   secure_template = "nginx-stream-tls.conf"
+  http_template = "nginx-http.conf"
+  secure_http_template = "nginx-http-tls.conf"
+
+  def routing(self, folder, listen):
+    return routes.nginx(self.routes, listen)
 
   def arguments(self, configuration):
     return [packages.find("nginx"), "-e", "stderr", "-p", configuration.parent, "-c", configuration]

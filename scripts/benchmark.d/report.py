@@ -31,18 +31,17 @@ def terminal(workload, results, titles):
     lines.append(f"  the machine is busy: {disturbed:.0%} of the proxy's processor went to other programs")
   if SUBJECT in titles:
     for other in titles:
-      ratios = results.ratios(workload, SUBJECT, other)
-      if other != SUBJECT and ratios:
-        lines.append(f"  {SUBJECT} / {other}: {ratio_range(results, workload, other)}")
+      if other != SUBJECT and results.ratios(workload, SUBJECT, [other]):
+        lines.append(f"  {SUBJECT} / {other}: {ratio_range(results, workload, [other])}")
     lines.append(f"  {target_line(workload, results)}")
   return "\n".join(lines)
 
 
-def ratio_range(results, workload, other):
-  ratios = results.ratios(workload, SUBJECT, other)
+def ratio_range(results, workload, others):
+  ratios = results.ratios(workload, SUBJECT, others)
   if not ratios:
     return ""
-  return f"{results.ratio(workload, SUBJECT, other):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+  return f"{results.ratio(workload, SUBJECT, others):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def failures(results, workload, title):
@@ -62,7 +61,7 @@ def target_text(workload):
   if workload.target is None:
     return "none"
   if workload.target.is_ratio:
-    return f"at most {workload.target.most:.2f} of {workload.reference}"
+    return f"at most {workload.target.most:.2f} of {' and of '.join(workload.reference)}"
   return f"at most {figure(workload.target.most, workload.unit)}"
 
 
@@ -114,7 +113,7 @@ def markdown(workloads, results, proxies, machine, rounds, seconds, day):
     "",
     table(
       ["workload", "what is counted", "with", "without", "with / without", "target"],
-      [cost_row(workload, results, [SUBJECT, workload.reference], [workload.reference]) for workload in alone]),
+      [cost_row(workload, results, [SUBJECT, *workload.reference], workload.reference) for workload in alone]),
     "",
     "## Throughput and latency",
     "",
@@ -133,7 +132,7 @@ def markdown(workloads, results, proxies, machine, rounds, seconds, day):
 
 def split(workloads, titles):
   """Those that all proxies have taken turns at, and those in which balancer stands beside itself."""
-  compared = [workload for workload in workloads if workload.reference in titles]
+  compared = [workload for workload in workloads if set(workload.reference) <= set(titles)]
   return compared, [workload for workload in workloads if workload not in compared]
 
 
@@ -147,7 +146,7 @@ def busy(workloads, results):
 
 def cost_row(workload, results, titles, others):
   costs = [figure(results.median(workload, title), workload.unit) for title in titles]
-  ratios = [ratio_range(results, workload, other) for other in others]
+  ratios = [ratio_range(results, workload, [other]) for other in others]
   return [workload.title, workload.cost_title, *costs, *ratios, f"{target_text(workload)} {mark(workload, results)}"]
 
 
@@ -183,6 +182,10 @@ time.
 - **TLS** ends at the proxy, with a certificate made for the run, TLS 1.3, and whatever ciphers and tickets each ships
   with; the backend gets the plain bytes. Handshakes are those of clients in Python, without a ticket or with that of
   their last visit; one of the other kind is a failure. What a handshake costs includes its connection and one request.
+- **HTTP** is read and written anew by all three, which tell the backend the same in X-Forwarded-For, -Proto, -Host and
+  -Port, share up to a thousand connections to it among all clients, and keep no access log. With routes, ten prefixes
+  under each host, requests take up to a thousand of them in turn; HAProxy has them in a map, nginx as servers and
+  locations. A body of 256 KiB is sent with sendfile by the backend, and received by wrk.
 
 All three run with the buffers they ship with; larger ones (`tune.bufsize`, `proxy_buffer_size`) make bulk cheaper
 and every busy session larger. HAProxy checks its backend every 2 s, as balancer does by default; nginx has no such
@@ -191,7 +194,11 @@ are short and lie beside the program: [HAProxy](../scripts/benchmark.d/haproxy.c
 [nginx](../scripts/benchmark.d/nginx-stream.conf), [balancer](../scripts/benchmark.d/balancer.json), also
 [guarded](../scripts/benchmark.d/balancer-guarded.json), behind TLS
 [HAProxy](../scripts/benchmark.d/haproxy-tls.cfg), [nginx](../scripts/benchmark.d/nginx-stream-tls.conf) and
-[balancer](../scripts/benchmark.d/balancer-tls.json), and [the backend](../scripts/benchmark.d/nginx-backend.conf).
+[balancer](../scripts/benchmark.d/balancer-tls.json), for HTTP [HAProxy](../scripts/benchmark.d/haproxy-http.cfg),
+[nginx](../scripts/benchmark.d/nginx-http.conf) and [balancer](../scripts/benchmark.d/balancer-http.json), for that
+behind TLS [HAProxy](../scripts/benchmark.d/haproxy-http-tls.cfg), [nginx](../scripts/benchmark.d/nginx-http-tls.conf)
+and [balancer](../scripts/benchmark.d/balancer-http-tls.json), and
+[the backend](../scripts/benchmark.d/nginx-backend.conf).
 
 ## Run it
 

@@ -3,13 +3,14 @@
 import measuring
 from loads import RequestLoad
 from secure_loads import Handshakes, IdleSecureSessions, SecureBulkLoad, await_secure_service
-from workloads import Bulk, IdleMemory, Requests, Sample, Target, UnderLoad, settled
+from workloads import BETTER, Bulk, IdleMemory, Requests, Sample, Target, UnderLoad, settled
 
 
 class Secure:
   """Every proxy ends TLS with the same certificate."""
 
   kind = "ecdsa"
+  reference = BETTER
 
   def contenders(self, proxies):
     return [proxy.secured(self.kind) for proxy in proxies]

@@ -13,6 +13,10 @@ from proxies import Balancer
 WARM_UP_SECONDS = 0.5
 MIB = 1024 * 1024
 
+# What a ratio refers to: the cheapest of these.
+HAPROXY = ("HAProxy",)
+BETTER = ("HAProxy", "nginx")
+
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
@@ -40,8 +44,8 @@ class Workload:
   unit = ""
   throughput_unit = ""
   target = None
-  # The title of the proxy that ratios refer to.
-  reference = "HAProxy"
+  # The titles of the proxies that the target refers to, the cheapest of them in each round.
+  reference = HAPROXY
 
   def contenders(self, proxies):
     """The proxies that take turns at it, of those that are there."""
@@ -109,13 +113,13 @@ class Requests(UnderLoad):
 class Guarded(Requests):
   """balancer beside itself: what it costs to look at each client and to count the failures of each backend."""
 
-  reference = "without"
+  reference = ("without",)
 
   def contenders(self, proxies):
     return [
       Balancer(proxy.binary, title, template)
       for proxy in proxies if proxy.title == "balancer"
-      for title, template in ((proxy.title, "balancer-guarded.json"), (self.reference, proxy.template))
+      for title, template in ((proxy.title, "balancer-guarded.json"), (self.reference[0], proxy.template))
     ]
 
 

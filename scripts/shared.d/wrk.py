@@ -8,11 +8,12 @@ import packages
 SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
-def command(url, connections, seconds, new_connection=False):
+def command(url, connections, seconds, new_connection=False, asking=()):
+  """asking: the arguments of wrk.lua."""
   header = ["-H", "Connection: close"] if new_connection else []
   return [
     packages.find("wrk"), "--threads", 1, "--connections", connections, "--duration", f"{seconds}s", "--timeout", "10s",
-    "--script", SCRIPT, *header, url]
+    "--script", SCRIPT, *header, url, *(["--", *asking] if asking else [])]
 
 
 def report(output):
