@@ -10,7 +10,7 @@ const HIDDEN_INTERVAL = 10_000; // while nobody sees the page
 const PATIENCE = 10_000; // with an answer
 const SILENCE = 40_000; // of the events, which have a comment every 15 s
 const LONGEST_WAIT = 15_000; // between attempts when the connection is lost
-const WINDOW = 300_000; // that charts show
+const WINDOW = 300_000; // that charts show, when the page has been open for so long
 const FEW = 30; // rows of a pool before "show all"
 const MOST_EVENTS = 300;
 
@@ -209,6 +209,9 @@ class History {
   }
 }
 
+/** What charts show now: all there is, in whole minutes. */
+const span = () => Math.min(WINDOW, Math.max(1, Math.ceil((lastPoll - firstPoll) / 60_000)) * 60_000);
+
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 150;
 const HEIGHT = 30;
@@ -226,7 +229,7 @@ function draw(svg, history, at, highest, what) {
   const [area, line, bars] = svg.children;
   const { times, values, errors } = history;
   const last = times.length - 1;
-  const x = index => (WIDTH - 1 + (times[index] - at) / WINDOW * (WIDTH - 2)).toFixed(1);
+  const x = index => (WIDTH - 1 + (times[index] - at) / span() * (WIDTH - 2)).toFixed(1);
   const y = index => (HEIGHT - 2 - values[index] / highest * (HEIGHT - 5)).toFixed(1);
   const most = Math.max(1, ...errors);
   let outline = "", filled = "", failed = "", open = false;
@@ -329,7 +332,10 @@ class BackendRow {
   }
 
   updateDetail(status) {
-    const { backend, detail: { parts } } = this;
+    const { backend, detail: { element, parts } } = this;
+    // A cell across columns that are hidden would make others.
+    const columns = [...this.pool.parts.table.tHead.rows[0].cells].filter(cell => cell.getClientRects().length);
+    set(element.firstElementChild, "colspan", columns.length || null);
     const rows = [["Connect", backend.connect], ["First byte", backend.firstByte], ["Session", backend.session]];
     while (parts.percentiles.children.length < rows.length) {
       const row = make("tr", [make("th"), ...Array.from({ length: 5 }, () => make("td"))]);
@@ -464,7 +470,7 @@ class PoolPanel {
       ? `${bytes(pool.rates.bytesToBackends)}/s · ${bytes(pool.rates.bytesFromBackends)}/s`
       : `${bytes(pool.totals?.bytesToBackends)} · ${bytes(pool.totals?.bytesFromBackends)}`);
     write(parts.queue, pair(pool.queue).replace("\n", " · "));
-    write(parts.chartName, "Last 5 min");
+    write(parts.chartName, `Last ${span() / 60_000} min`);
     write(parts.rateHead, this.rateName);
     set(parts.table, "data-mode", this.isHTTP ? "http" : "tcp");
     draw(parts.chart, history, lastPoll, Math.max(1, ...history.values), this.chartName);
@@ -515,6 +521,7 @@ function tally(backends) {
 
 let status = null;
 let lastPoll = 0; // performance.now() of the status that is shown
+let firstPoll = 0; // of this process
 let lastPointer = 0;
 const pools = new Map();
 const listenerHistories = new Histories();
@@ -526,11 +533,13 @@ function take(next) {
     pools.forEach(panel => panel.element.remove());
     pools.clear();
     listenerHistories.clear();
+    firstPoll = 0;
     log.restart("balancer has been started again");
   }
   status = next;
   const sinceLast = performance.now() - lastPoll;
   lastPoll = performance.now();
+  firstPoll ||= lastPoll;
   const names = new Set(next.pools.map(pool => pool.name));
   for (const [name, panel] of pools) if (!names.has(name)) { panel.element.remove(); pools.delete(name); }
   for (const pool of next.pools) {
@@ -656,6 +665,7 @@ function renderListeners() {
     return row;
   });
   arrange(body, shown);
+  write($("listeners-chart"), `Last ${span() / 60_000} min`);
   $("listeners").hidden = !shown.length;
 }
 
