@@ -45,7 +45,7 @@ const plural = (number, one, many = `${one}s`) => `${count(number)} ${number ===
 function scaled(value, units) {
   let step = 0;
   while (value >= 1000 && step < units.length - 1) { value /= 1000; step++; }
-  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}${units[step]}`;
+  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1).replace(".0", "")}${units[step]}`;
 }
 
 /** A measured time: 0.4 ms, 12 ms, 1.24 s. */
@@ -112,7 +112,8 @@ function set(element, name, value) {
 
 function writeState(element, name) {
   const { sign, tone, words } = stateOf(name);
-  write(element, `${sign}\u00A0${words}`);
+  write(element, words);
+  set(element, "data-sign", sign);
   set(element, "data-tone", tone);
 }
 
@@ -299,7 +300,7 @@ class BackendRow {
     write(parts.sessions, backend.limit === null ? count(backend.sessions) : `${count(backend.sessions)} / ${count(backend.limit)}`);
     parts.gauge.hidden = !backend.limit;
     if (backend.limit) parts.fill.style.width = percent(Math.min(100, backend.sessions / backend.limit * 100));
-    write(parts.rate, rate(backend.rates?.sessions ?? history.rate));
+    write(parts.rate, rate(this.pool.rateOf(backend.rates) ?? history.rate));
     set(parts.rate, "data-label", this.pool.rateName);
     writeErrors(parts.errors, backend.rates?.errors ?? history.errorRate);
     for (const kind of ["connect", "firstByte", "session"]) write(parts[kind], pair(backend[kind]));
@@ -356,7 +357,7 @@ class BackendRow {
       ["Override", override ? [override.state, isNumber(override.weight) ? `weight ${override.weight}` : null]
         .filter(Boolean).join(", ") + `, since ${moment(override.since)} UTC` : "none"],
       ["Weight", `${backend.weight}, in the file ${backend.configuredWeight}`],
-      ["Since the start", `${plural(totals.sessions, this.pool.isHTTP ? "request" : "session")}, `
+      ["Since the start", `${this.pool.isHTTP ? plural(totals.requests, "request") : plural(totals.sessions, "session")}, `
         + `${plural(totals.errors, "error")}, ${plural(totals.connectFailures, "failed connect")}`],
       ["Bytes", `${bytes(totals.bytesToBackend)} sent, ${bytes(totals.bytesFromBackend)} got`],
       ["Bytes a second", `${bytes(backend.rates?.bytesToBackend)} sent, ${bytes(backend.rates?.bytesFromBackend)} got`],
@@ -439,16 +440,22 @@ class PoolPanel {
     this.isHTTP = isHTTP;
     this.rateName = isHTTP ? "Requests/s" : "New/s";
     this.chartName = isHTTP ? "Requests a second" : "Sessions";
-    this.history.add(at, isHTTP ? null : pool.sessions, pool.totals?.sessions, pool.totals?.errors);
+    const add = (history, { sessions, totals = {} }) =>
+      history.add(at, isHTTP ? null : sessions, isHTTP ? totals.requests ?? totals.sessions : totals.sessions, totals.errors);
+    add(this.history, pool);
     const names = new Set();
     this.highest = 1;
     for (const backend of pool.backends) {
       names.add(backend.name);
       const history = this.histories.of(backend.name);
-      history.add(at, isHTTP ? null : backend.sessions, backend.totals?.sessions, backend.totals?.errors);
+      add(history, backend);
       for (const value of history.values) this.highest = Math.max(this.highest, value);
     }
     for (const name of this.histories.keys()) if (!names.has(name)) this.histories.delete(name);
+  }
+
+  rateOf(rates) {
+    return this.isHTTP ? rates?.requests ?? rates?.sessions : rates?.sessions;
   }
 
   /** How many of its backends match the filter. */
@@ -461,7 +468,7 @@ class PoolPanel {
     write(parts.waiting, pool.queueLimit ? `${count(pool.waiting)} / ${count(pool.queueLimit)}` : count(pool.waiting));
     set(parts.waiting, "data-tone", pool.waiting > 0 ? "warn" : null);
     write(parts.rateName, this.rateName);
-    write(parts.rate, rate(pool.rates?.requests && this.isHTTP ? pool.rates.requests : pool.rates?.sessions ?? history.rate));
+    write(parts.rate, rate(this.rateOf(pool.rates) ?? history.rate));
     const errors = pool.rates?.errors ?? history.errorRate;
     write(parts.errors, isNumber(errors) ? `${rate(errors)}/s` : DASH);
     set(parts.errors, "data-tone", errors > 0 ? "bad" : null);
@@ -739,6 +746,7 @@ function showLost(error, failures) {
   showLink("bad", "connection lost");
   write($("lost-words"), `The connection to balancer is lost: ${why}. `
     + (status ? `What is below was so at ${moment(new Date(now(status)).toISOString())} UTC. ` : "") + "It is tried again and again.");
+  write($("retry"), "Try now");
   $("lost").hidden = false;
   document.body.classList.toggle("stale", status !== null);
   document.title = `connection lost – balancer ${location.host}`;
@@ -996,6 +1004,7 @@ $("token").querySelector("form").addEventListener("submit", event => {
   if (!/^[\x21-\x7E]+$/.test(text)) { write($("token-error"), "A token has no spaces and only characters of ASCII."); return; }
   token = text;
   sessionStorage.setItem("balancer-token", token);
+  showLink("quiet", "connecting");
   tokenDialog.dialog.close();
   tokenDialog.resolve();
 });
@@ -1003,6 +1012,7 @@ $("token-cancel").addEventListener("click", () => tokenDialog.dialog.close());
 tokenDialog.dialog.addEventListener("close", () => {
   if ($("link").textContent !== "token needed") return;
   write($("lost-words"), "This admin server wants its token before it says anything.");
+  write($("retry"), "Enter the token");
   $("lost").hidden = false;
 });
 
