@@ -357,7 +357,7 @@ class BackendRow {
       ["Override", override ? [override.state, isNumber(override.weight) ? `weight ${override.weight}` : null]
         .filter(Boolean).join(", ") + `, since ${moment(override.since)} UTC` : "none"],
       ["Weight", `${backend.weight}, in the file ${backend.configuredWeight}`],
-      ["Since the start", `${this.pool.isHTTP ? plural(totals.requests, "request") : plural(totals.sessions, "session")}, `
+      ["Since the start", `${this.pool.isHTTP ? plural(totals.requests || totals.sessions, "request") : plural(totals.sessions, "session")}, `
         + `${plural(totals.errors, "error")}, ${plural(totals.connectFailures, "failed connect")}`],
       ["Bytes", `${bytes(totals.bytesToBackend)} sent, ${bytes(totals.bytesFromBackend)} got`],
       ["Bytes a second", `${bytes(backend.rates?.bytesToBackend)} sent, ${bytes(backend.rates?.bytesFromBackend)} got`],
@@ -381,19 +381,13 @@ function writeErrors(element, value) {
   set(element, "data-tone", value > 0 ? "bad" : null);
 }
 
-/** Why it is what it is, and what its last check said where that is something else. */
-function reason(backend) {
-  const { why, check, override } = backend;
-  const told = [];
-  if (why) told.push(why);
-  if (override?.state) told.push(`${stateOf(backend.state).words} by an operator`);
-  if (check?.words && check.words !== why) {
-    const took = isNumber(check.took) ? `, took ${time(check.took)}` : "";
-    told.push(check.words.startsWith(`${check.type} check`) ? check.words : `${check.type} check ${check.result}: ${check.words}${took}`);
-  } else if (check) {
-    told.push(`${check.type} check ${check.result}${why ? ` ${check.streak}/${check.needed}` : ""}, took ${time(check.took)}`);
-  }
-  return told.join(" · ");
+/** Why it is what it is, and what its last check said, where that is something else. */
+function reason({ why, check }) {
+  if (!check) return why ?? "";
+  const { type, result, words, took, streak, needed } = check;
+  const isNew = words && words !== why && words !== result;
+  const told = `${type} check ${result}${isNew ? `: ${words}` : ""}${why === words ? streak > needed ? ` ${streak} times` : ` ${streak}/${needed}` : ""}, took ${time(took)}`;
+  return why ? `${why} · ${told}` : told;
 }
 
 function matches(pool, backend) {
@@ -441,7 +435,7 @@ class PoolPanel {
     this.rateName = isHTTP ? "Requests/s" : "New/s";
     this.chartName = isHTTP ? "Requests a second" : "Sessions";
     const add = (history, { sessions, totals = {} }) =>
-      history.add(at, isHTTP ? null : sessions, isHTTP ? totals.requests ?? totals.sessions : totals.sessions, totals.errors);
+      history.add(at, isHTTP ? null : sessions, (isHTTP && totals.requests) || totals.sessions, totals.errors);
     add(this.history, pool);
     const names = new Set();
     this.highest = 1;
@@ -455,7 +449,7 @@ class PoolPanel {
   }
 
   rateOf(rates) {
-    return this.isHTTP ? rates?.requests ?? rates?.sessions : rates?.sessions;
+    return (this.isHTTP && rates?.requests) || rates?.sessions;
   }
 
   /** How many of its backends match the filter. */
@@ -562,7 +556,7 @@ function take(next) {
     const { totals = {} } = listener;
     const isHTTP = listener.mode === "http";
     listenerHistories.of(listener.name).add(lastPoll, isHTTP ? null : listener.sessions,
-      isHTTP ? totals.requests : totals.sessions, totals.errors);
+      (isHTTP && totals.requests) || totals.sessions, totals.errors);
   }
   render();
 }
@@ -663,7 +657,7 @@ function renderListeners() {
     list(parts.addresses, listener.listen, "bdi");
     write(parts.pools, listener.pools.join(", "));
     write(parts.sessions, listener.limit ? `${count(listener.sessions)} / ${count(listener.limit)}` : count(listener.sessions));
-    write(parts.rate, `${rate((isHTTP ? listener.rates?.requests : listener.rates?.sessions) ?? history.rate)} ${isHTTP ? "requests" : "sessions"}`);
+    write(parts.rate, `${rate(((isHTTP && listener.rates?.requests) || listener.rates?.sessions) ?? history.rate)} ${isHTTP ? "requests" : "sessions"}`);
     writeErrors(parts.errors, listener.rates?.errors ?? history.errorRate);
     write(parts.from, isNumber(listener.rates?.bytesFromClients) ? `${bytes(listener.rates.bytesFromClients)}/s` : bytes(listener.totals?.bytesFromClients));
     write(parts.to, isNumber(listener.rates?.bytesToClients) ? `${bytes(listener.rates.bytesToClients)}/s` : bytes(listener.totals?.bytesToClients));
@@ -942,7 +936,7 @@ const change = {
 
   setBusy(isBusy) {
     for (const id of ["change-do", "change-reset"]) $(id).disabled = isBusy;
-    write($("change-do"), isBusy ? ACTIONS[this.kind].doing : ACTIONS[this.kind].verb);
+    if (this.kind) write($("change-do"), isBusy ? ACTIONS[this.kind].doing : ACTIONS[this.kind].verb);
   },
 
   async send(isReset) {
@@ -979,7 +973,8 @@ const change = {
 $("change").querySelector("form").addEventListener("submit", event => { event.preventDefault(); change.send(false); });
 $("change-reset").addEventListener("click", () => change.send(true));
 $("change-cancel").addEventListener("click", () => change.dialog.close());
-change.dialog.addEventListener("close", () => { change.kind = null; });
+// The event comes a little later: it may have been opened again.
+change.dialog.addEventListener("close", () => { if (!change.dialog.open) change.kind = null; });
 
 // MARK: The token
 

@@ -36,7 +36,7 @@ class Browser:
       options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = Service(
-      packages.find("chromedriver"), log_path=str(stage.folder / "chromedriver.log"),
+      packages.find("chromedriver"), log_path=str(stage.folder / "chromedriver.txt"),
       env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)})
     self.driver = webdriver.Chrome(options=options, service=service)
     self.driver.set_page_load_timeout(10)
@@ -100,7 +100,8 @@ class Browser:
     return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
 
   def requests(self):
-    """The URLs that were asked for since this was asked for last."""
+    """The URLs that pages asked for since this was asked for last; the browser's own pages left out."""
     messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
-    return [message["params"]["request"]["url"] for message in messages
+    urls = [message["params"]["request"]["url"] for message in messages
             if message["method"] == "Network.requestWillBeSent"]
+    return [url for url in urls if not url.startswith("chrome://")]
