@@ -31,7 +31,7 @@ struct DemoBackendCommand: ParsableCommand {
   }
 }
 
-/// Answers every request, whatever it asks for, with the number of its port.
+/// Answers every request, whatever it asks for, with the number of its port: a page for browsers, a line for the rest.
 private struct DemoServer: ~Copyable {
   private static let listenerWord: UInt64 = .max
   /// Clients at once; more wait in the backlog until one leaves.
@@ -42,12 +42,14 @@ private struct DemoServer: ~Copyable {
   private struct Client: ~Copyable {
     let socket: Descriptor
     var head: [UInt8] = []
+    /// It has had its last answer, and what it still sends is passed over.
+    var isEnding = false
   }
 
   private let listener: SharedDescriptor
   private let poller: Poller
   private var clients = Slab<Client>(chunkSize: 64)
-  private let response: [UInt8]
+  private let answer: DemoAnswer
 
   init(port: UInt16) throws {
     let listener = try ListeningSocket.open(.ip(.loopbackIPv4, port: port), count: 1, backlog: 512)[0]
@@ -55,9 +57,7 @@ private struct DemoServer: ~Copyable {
     try poller.add(listener.number, .readable, token: Self.listenerWord)
     self.listener = listener
     self.poller = poller
-    let body = "Hello from the backend on port \(port)\n"
-    response = Array(
-      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
+    answer = DemoAnswer(port: port)
   }
 
   mutating func run() {
@@ -93,11 +93,18 @@ private struct DemoServer: ~Copyable {
       if received != .blocked { _ = clients.remove(handle) }
       return
     }
+    if client.pointee.isEnding { return }
     client.pointee.head += chunk[..<count]
-    // Requests without a body, one after the other.
-    while let end = client.pointee.head.firstRange(of: [13, 10, 13, 10]) {
+    // One request after the other, as long as none has a body.
+    while !client.pointee.isEnding, let end = client.pointee.head.firstRange(of: [13, 10, 13, 10]) {
+      let (response, isLast) = answer.response(to: client.pointee.head[..<end.lowerBound])
       client.pointee.head.removeSubrange(..<end.upperBound)
       _ = response.withUnsafeBytes { SocketIO.send(number, from: $0.baseAddress!, count: $0.count, more: false) }
+      if isLast {
+        client.pointee.isEnding = true
+        client.pointee.head = []
+        SocketIO.finish(number)
+      }
     }
   }
 }

@@ -33,11 +33,25 @@ struct DemoCommand: ParsableCommand {
     if status != 0 { throw ExitCode(status) }
   }
 
+  /// The line about the dashboard, where the file has one. What is wrong with the file is said when it is run.
+  private var dashboard: String {
+    guard let admin = (try? option.file.load())?.admin, admin.dashboard else { return "" }
+    let address =
+      switch admin.listen {
+      case .any(let port): "localhost:\(port)"
+      case .ip, .name: "\(admin.listen)"
+      case .unix: ""
+      }
+    return address.isEmpty ? "" : "  http://\(address)/       the dashboard: how they fare, and buttons to drain one\n"
+  }
+
   private func guide(_ backends: DemoBackends) -> String {
     let processes = zip(Self.ports, backends.processes).map { "127.0.0.1:\($0) is process \($1)" }
     return """
       Three backends: \(processes.joined(separator: ", ")).
-      Try this in another terminal, and watch the log below:
+      In a browser:
+        http://localhost:8080/       each reload comes from the next backend
+      \(dashboard)Try this in another terminal, and watch the log below:
         curl http://localhost:8080/                       each answer comes from the next backend
         kill \(backends.processes[1]) && curl http://localhost:8080/       one goes down, no request fails
         \(DemoBackends.program) demo-backend --port \(Self.ports[1])       it comes back

@@ -17,11 +17,13 @@ class Stage:
     "interval": "1s", "timeout": "1s", "fastInterval": "100ms", "downInterval": "200ms", "fall": 2, "rise": 6,
   }
 
-  def __init__(self, service, folder, binary, report):
+  def __init__(self, service, folder, binary, report, screenshots=None):
     self.service = service
     self.folder = folder
     self.binary = binary
     self.report = report
+    # The folder for pictures, where those are wanted and no checks.
+    self.screenshots = screenshots
     self.ports = Ports()
     self.servers = []
     self.balancers = []
