@@ -1,5 +1,5 @@
-"""wrk and h2load, in the clear and within TLS on both sides, without one failed request: while servers die, come back, are
-drained and end in order, and the file is read again every 200 ms."""
+"""wrk and h2load, in the clear and within TLS on both sides, without one failed request: while servers die, come back,
+are drained and end in order, and the file is read again every 200 ms."""
 
 import contextlib
 import time

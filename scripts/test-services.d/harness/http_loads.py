@@ -65,7 +65,8 @@ class H2load:
       raise self.error
     expect(self.outputs, "h2load did not come to its end once")
     for output in self.outputs:
-      counts = re.search(r"^requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output, re.M)
+      counts = re.search(
+        r"^requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output, re.M)
       expect(counts, f"h2load says {output!r}")
       expect_equal([int(each) for each in counts.groups()], [1000, 1000, 0, 0, 0], f"requests in {output!r}")
       statuses = re.search(r"^status codes: (\d+) 2xx", output, re.M)
