@@ -54,6 +54,15 @@ def check_curl(stage, site, url):
     counts = curl("--write-out", " %{num_connects}", f"{url}/page?[1-10]").split(b"site")[1:]
     expect_equal([int(each) for each in counts], [1] + [0] * 9, "connections made")
 
+  with stage.check("curl: as its proxy for a site, but for no tunnel; and no way to HTTP/2 around the rules"):
+    expect_equal(curl("--proxy", url, "http://shop.example:81/page?x"), b"site", "page")
+    _, target, fields = site.seen[-1]
+    expect_equal((target, fields["Host"]), ("/page?x", "shop.example:81"), "what the server is asked for")
+    tunnel = ["curl", "--silent", "--proxytunnel", "--proxy", url, "--write-out", "%{http_connect}", url]
+    expect_equal(run(tunnel, statuses=[56]), b"405", "status of CONNECT")
+    expect_equal(curl("--http2", "--write-out", " %{http_version}", f"{url}/page"), b"site 1.1", "page and version")
+    expect_equal(site.seen[-1][2]["Upgrade"], None, "what the server is asked to switch to")
+
   with stage.check("curl: a download goes on where it was broken off"):
     part = stage.folder / "part"
     part.write_bytes(LARGE[:1_000_000])

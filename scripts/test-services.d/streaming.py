@@ -66,6 +66,20 @@ def check(stage):
       answer = client.getresponse()
       expect_equal((answer.status, answer.read()), (200, b"news"), "answer")
 
+  with stage.check("on SIGTERM who waits is answered and told that it was the last, and idle connections end"):
+    ending = stage.balancer([site], {"type": "http", "http": {"path": HEALTH}}, listener={"mode": "http"})
+    with connection(ending.port) as idle, connection(ending.port) as waiting:
+      expect_equal(exchange(idle)[:2], (200, b"site"), "answer")
+      steps.begin()
+      waiting.request("GET", "/poll")
+      steps.await_waiting(1)
+      ending.begin_to_end()
+      expect_equal(idle.sock.recv(1), b"", "what an idle connection hears")
+      steps.next()
+      answer = waiting.getresponse()
+      expect_equal((answer.status, answer.read(), answer.headers["Connection"]), (200, b"news", "close"), "last answer")
+    ending.await_end()
+
   with stage.check("both directions at once: each piece that is sent is answered before the next"), connection(
     balancer.port) as client:
     client.putrequest("POST", "/converse")

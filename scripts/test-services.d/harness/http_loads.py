@@ -36,10 +36,14 @@ class Wrk:
 
 
 class H2load:
-  """`with H2load(url):` asks all the while, with new connections for each thousand of requests."""
+  """`with H2load(url):` asks all the while, with new connections for each thousand of requests.
 
-  def __init__(self, url, connections=CONNECTIONS):
-    self.command = [packages.find("h2load"), "--h1", "-c", connections, "-n", 1000, url]
+  With the path of a file it posts what is in there.
+  """
+
+  def __init__(self, url, connections=CONNECTIONS, content=None):
+    data = ["-d", content] if content else []
+    self.command = [packages.find("h2load"), "--h1", "-c", connections, "-n", 1000, *data, url]
     self.thread = threading.Thread(target=self.ask, daemon=True)
     self.stopping = threading.Event()
     self.outputs = []
