@@ -1,5 +1,5 @@
-"""The access log in its three formats, each read by somebody else: GoAccess and Apache's own definition of a line, Python's JSON,
-and the quoting of a shell."""
+"""The access log in its three formats, each read by somebody else: GoAccess and Apache's definition of a line, Python's
+JSON, and the quoting of a shell."""
 
 import json
 import os
@@ -20,11 +20,12 @@ LIMIT = 40
 # %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" of mod_log_config; within quotes a backslash goes before them.
 QUOTED = r'"((?:[^"\\\x00-\x1f\x7f-\xff]|\\.)*)"'
 COMBINED = re.compile(
-  rf'(\S+) (\S+) (\S+) \[(\d\d/[A-Z][a-z]{{2}}/\d{{4}}:\d\d:\d\d:\d\d [+-]\d{{4}})\] {QUOTED} (\d{{3}}) (\d+|-) {QUOTED} {QUOTED}')
+  r"(\S+) (\S+) (\S+) \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
+  rf"{QUOTED} (\d{{3}}) (\d+|-) {QUOTED} {QUOTED}")
 # Requests and what becomes of them: method, target, fields, status, bytes.
 REQUESTS = [
   ("GET", "/page", {}, 200, 4),
-  ("GET", "/page?a=b&c=%20%22", {"Referer": "https://example.org/?q=a b", "User-Agent": "Test/1.0 (\"quoted\" \\ back)"}, 200, 4),
+  ("GET", "/page?a=b&c=%20%22", {"Referer": "https://a.test/?q=a b", "User-Agent": "Test (\"a\" \\ b)"}, 200, 4),
   ("POST", "/page", {"User-Agent": "caf\u00e9 \u00fc"}, 200, 4),
   ("HEAD", "/page", {"User-Agent": ""}, 200, 0),
   ("GET", "/missing", {"Referer": "] \" - \"GET / HTTP/1.1\" 200 1 [x"}, 404, 9),
@@ -59,7 +60,7 @@ def check(stage):
     found = json.loads(report.read_bytes())
     general = found["general"]
     expect_equal(
-      (general["total_requests"], general["valid_requests"], general["failed_requests"]), (len(REQUESTS), len(REQUESTS), 0),
+      [general[f"{kind}_requests"] for kind in ("total", "valid", "failed")], [len(REQUESTS), len(REQUESTS), 0],
       "lines, good ones and others")
     expect_equal(general["bandwidth"], sum(size for *_, size in REQUESTS), "bytes")
     classes = {each["data"].split()[0]: each["hits"]["count"] for each in found["status_codes"]["data"]}
@@ -87,7 +88,8 @@ def check(stage):
     set_format(balancer, "text")
     for line, (method, target, _, status, size) in zip(lines(balancer, file), REQUESTS, strict=True):
       words = shlex.split(line)
-      expect_equal((words[1], words[3], words[4]), ("service", f"{method} http://shop.example{target} HTTP/1.1", str(status)), "words")
+      request = f"{method} http://shop.example{target} HTTP/1.1"
+      expect_equal((words[1], words[3], words[4]), ("service", request, str(status)), "words")
       values = dict(word.split("=", 1) for word in words[6:])
       expect_equal(values["sent"], str(size), "bytes sent")
       expect_equal(values.get("to"), None if status == 418 else "service/site", "pool and backend")
@@ -99,7 +101,9 @@ def check(stage):
       ask(balancer.port, f"/page?{number}")
       if number == 100:
         os.kill(balancer.child.pid, signal.SIGUSR1)
-    all = await_lines(lambda: former.read_text().splitlines()[before:] + (file.read_text().splitlines() if file.exists() else []), 200)
+    files = (former, file)
+    all = await_lines(
+      lambda: [line for each in files if each.exists() for line in each.read_text().splitlines()][before:], 200)
     # Each worker's lines are in order, and those of several lie beside each other.
     numbers = sorted(int(re.search(r"/page\?(\d+) ", line)[1]) for line in all)
     expect_equal(numbers, list(range(200)), "requests in the files")

@@ -1,4 +1,4 @@
-"""Two Apaches, of which one closes its connections at the very moment of the next request: bodies, parts, conditions, uploads."""
+"""Two Apaches, which close connections at the very moment of the next request; bodies, parts, conditions, uploads."""
 
 import collections
 import gzip

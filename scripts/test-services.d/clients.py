@@ -38,13 +38,13 @@ def check_curl(stage, site, url):
     expect(f"content-length: {len(LARGE)}".encode() in head.lower(), f"no length in {head!r}")
 
   with stage.check("curl: uploads with a length, in chunks, with Expect: 100-continue, and in HTTP/1.0"):
-    for options in ([], ["-H", "Transfer-Encoding: chunked"], ["-H", "Expect: 100-continue"], ["--http1.0"], ["-H", "Expect:"]):
-      found = curl("--request", "POST", *options, "--upload-file", source, f"{url}/echo")
-      expect(found == LARGE, f"{options}: {len(found)} bytes came back")
+    for option in ("-HExpect:", "-HTransfer-Encoding: chunked", "-HExpect: 100-continue", "--http1.0"):
+      found = curl("--request", "POST", option, "--upload-file", source, f"{url}/echo")
+      expect(found == LARGE, f"{option}: {len(found)} bytes came back")
 
   with stage.check("curl: a server that refuses before 100 is heard, and the content is not sent"):
     answer = curl(
-      "--include", "-H", "Expect: 100-continue", "--expect100-timeout", 30, "--data-binary", f"@{source}", f"{url}/refuse",
+      "--include", "-HExpect: 100-continue", "--expect100-timeout", 30, "--data-binary", f"@{source}", f"{url}/refuse",
       "--write-out", "uploaded %{size_upload}")
     expect(b" 403 " in answer.splitlines()[0] and answer.endswith(b"uploaded 0"), f"the answer was {answer!r}")
 
@@ -53,6 +53,15 @@ def check_curl(stage, site, url):
     expect_equal(pages, b"site" * 60, "pages")
     counts = curl("--write-out", " %{num_connects}", f"{url}/page?[1-10]").split(b"site")[1:]
     expect_equal([int(each) for each in counts], [1] + [0] * 9, "connections made")
+
+  with stage.check("curl: as its proxy for a site, but for no tunnel; and no way to HTTP/2 around the rules"):
+    expect_equal(curl("--proxy", url, "http://shop.example:81/page?x"), b"site", "page")
+    _, target, fields = site.seen[-1]
+    expect_equal((target, fields["Host"]), ("/page?x", "shop.example:81"), "what the server is asked for")
+    tunnel = ["curl", "--silent", "--proxytunnel", "--proxy", url, "--write-out", "%{http_connect}", url]
+    expect_equal(run(tunnel, statuses=[56]), b"405", "status of CONNECT")
+    expect_equal(curl("--http2", "--write-out", " %{http_version}", f"{url}/page"), b"site 1.1", "page and version")
+    expect_equal(site.seen[-1][2]["Upgrade"], None, "what the server is asked to switch to")
 
   with stage.check("curl: a download goes on where it was broken off"):
     part = stage.folder / "part"

@@ -1,5 +1,5 @@
-"""The milestones of a classic course on load balancers, seen from outside: spreading, failing over, active checks, a limit for
-each address, and the client's address for the servers."""
+"""The milestones of a classic course on load balancers, seen from outside: spreading, failing over, active checks, a
+limit for each address, and the client's address for the servers."""
 
 import collections
 import threading

@@ -1,5 +1,5 @@
-"""What a listener does by itself, as programs of others see it: passwords of htpasswd, redirects to TLS, pages for errors, sticky
-cookies, limits by a field."""
+"""What a listener does by itself, as programs of others see it: passwords of htpasswd, redirects to TLS, pages for
+errors, sticky cookies, limits by a field."""
 
 import collections
 import secrets
@@ -38,7 +38,8 @@ def check(stage):
       ],
     }, more={"listeners": {
       "secure": {
-        "listen": f"127.0.0.1:{secure}", "mode": "http", "pool": "service", "tls": {"certificates": [entry(certificate)]}},
+        "listen": f"127.0.0.1:{secure}", "mode": "http", "pool": "service",
+        "tls": {"certificates": [entry(certificate)]}},
       "plain": {"listen": f"127.0.0.1:{stage.ports.next()}", "mode": "http", "http": {"redirectHTTPS": True}},
     }})
   url = f"http://127.0.0.1:{balancer.port}"
@@ -50,7 +51,7 @@ def check(stage):
       for wrong in (f"{name}:{password}x", f"{name}:", f"{name}x:{password}", f":{password}"):
         expect_equal(curl_status("--user", wrong, f"{url}/private"), "401", f"status for {wrong}")
     status, _, fields = ask(balancer.port, "/private")
-    expect_equal((status, fields["WWW-Authenticate"].split()[0]), (401, "Basic"), "status and challenge without a password")
+    expect_equal((status, fields["WWW-Authenticate"].split()[0]), (401, "Basic"), "status and challenge for nobody")
     before = sum(len(site.seen) for site in sites)
     ask(balancer.port, "/private", headers={"Authorization": "Basic YmNyeXB0OndyZW5n"})
     expect_equal(sum(len(site.seen) for site in sites), before, "requests that the servers have seen")
@@ -69,7 +70,8 @@ def check(stage):
 
   with stage.check("pages for errors, for one status and for a class"):
     for request, status, kind, content in [
-      ({"target": "/private"}, 401, "text/html", page), ({"method": "POST", "body": b"x" * 5000}, 413, "application/json", large),
+      ({"target": "/private"}, 401, "text/html", page),
+      ({"method": "POST", "body": b"x" * 5000}, 413, "application/json", large),
       ({"target": "/a\\b"}, 400, "text/html", page), ({"method": "TRACE"}, 405, "text/html", page),
     ]:
       found = ask(balancer.port, **request)
@@ -88,7 +90,7 @@ def check(stage):
 def check_cookies(stage, balancer, sites, url):
   import requests
 
-  with stage.check("a session of requests stays with its server, others are spread, and a made-up cookie chooses nothing"):
+  with stage.check("sessions of requests stay with their servers, and a made-up cookie chooses nothing"):
     homes = collections.Counter()
     for _ in range(12):
       with requests.Session() as session:

@@ -1,28 +1,26 @@
-"""What must not be held up on its way: server-sent events, long polling, and content that is answered while it is sent."""
+"""What must not be held up on its way: server-sent events, long polling, content that is answered while it is sent."""
 
 import contextlib
-import threading
 import zlib
 
 from browsing import connection, exchange
 from certificates import Authority, entry
 from commands import expect, expect_equal
 from packages import PYTHON
+from steps import Steps
 from website import HEALTH, Website
 
 NEEDS = {"openssl": "openssl", PYTHON / "brotli.py": "python3-brotli"}
 LIMIT = 40
 EVENTS = 20
-# For one event; it comes at once or not at all.
-PATIENCE = 10
 
 
 def check(stage):
   # The website makes an event only when the client has the one before it.
   steps = Steps()
   site = Website(
-    stage, "site", events=lambda handler: events(handler, steps), until_close=lambda handler: until_close(handler, steps),
-    poll=lambda handler: poll(handler, steps), converse=converse, early=early)
+    stage, "site", events=lambda handler: events(handler, steps), poll=lambda handler: poll(handler, steps),
+    until_close=lambda handler: until_close(handler, steps), converse=converse, early=early)
   certificate = Authority(stage.folder).issue("ecdsa", "service.test")
   secure = stage.ports.next()
   balancer = stage.balancer(
@@ -33,11 +31,13 @@ def check(stage):
     }}})
 
   for name, port, tls, coding in [
-    ("", balancer.port, False, None), (" within TLS", secure, True, None), (", compressed, within TLS", secure, True, "gzip"),
+    ("", balancer.port, False, None), (" within TLS", secure, True, None),
+    (", compressed, within TLS", secure, True, "gzip"),
     (", compressed by Brotli, within TLS", secure, True, "br"),
   ]:
     for path in ("events", "until_close"):
-      with stage.check(f"each event arrives before the next is made: {path}{name}"), connection(port, tls=tls) as client:
+      with stage.check(f"each event arrives before the next is made: {path}{name}"), connection(
+        port, tls=tls) as client:
         steps.begin()
         client.request("GET", f"/{path}", headers={"Accept-Encoding": coding} if coding else {})
         answer = client.getresponse()
@@ -53,7 +53,8 @@ def check(stage):
           steps.next()
         expect_equal(decode(answer.read()), b"", "what comes behind the last event")
 
-  with stage.check("long polling: fifty clients wait, and each gets its answer when there is one"), contextlib.ExitStack() as all:
+  with stage.check("long polling: fifty clients wait, and each gets its answer when there is one"), (
+    contextlib.ExitStack()) as all:
     steps.begin()
     clients = [all.enter_context(connection(balancer.port)) for _ in range(50)]
     for client in clients:
@@ -64,6 +65,20 @@ def check(stage):
     for client in clients:
       answer = client.getresponse()
       expect_equal((answer.status, answer.read()), (200, b"news"), "answer")
+
+  with stage.check("on SIGTERM who waits is answered and told that it was the last, and idle connections end"):
+    ending = stage.balancer([site], {"type": "http", "http": {"path": HEALTH}}, listener={"mode": "http"})
+    with connection(ending.port) as idle, connection(ending.port) as waiting:
+      expect_equal(exchange(idle)[:2], (200, b"site"), "answer")
+      steps.begin()
+      waiting.request("GET", "/poll")
+      steps.await_waiting(1)
+      ending.begin_to_end()
+      expect_equal(idle.sock.recv(1), b"", "what an idle connection hears")
+      steps.next()
+      answer = waiting.getresponse()
+      expect_equal((answer.status, answer.read(), answer.headers["Connection"]), (200, b"news", "close"), "last answer")
+    ending.await_end()
 
   with stage.check("both directions at once: each piece that is sent is answered before the next"), connection(
     balancer.port) as client:
@@ -103,33 +118,6 @@ def decoder(coding):
     import brotli
     return brotli.Decompressor().process
   return bytes
-
-
-class Steps:
-  """How far the client is, for the website to go on."""
-
-  def __init__(self):
-    self.condition = threading.Condition()
-    self.count = self.waiting = 0
-
-  def begin(self):
-    with self.condition:
-      self.count = self.waiting = 0
-
-  def next(self):
-    with self.condition:
-      self.count += 1
-      self.condition.notify_all()
-
-  def wait(self, count):
-    with self.condition:
-      self.waiting += 1
-      self.condition.notify_all()
-      self.condition.wait_for(lambda: self.count >= count, PATIENCE)
-
-  def await_waiting(self, count):
-    with self.condition:
-      expect(self.condition.wait_for(lambda: self.waiting >= count, PATIENCE), f"{self.waiting} of {count} have come")
 
 
 # What the website answers.

@@ -1,5 +1,5 @@
-"""wrk and h2load, in the clear and within TLS on both sides, without one failed request: while servers die, come back, are
-drained and end in order, and the file is read again every 200 ms."""
+"""wrk and h2load, in the clear and within TLS on both sides, without one failed request: while servers die, come back,
+are drained and end in order, and the file is read again every 200 ms."""
 
 import contextlib
 import time
@@ -50,6 +50,17 @@ def check(stage):
     story.drain(second)
     story.end(third)
     story.die(second)
+
+  # What may not be sent twice can only fail when a server dies.
+  content = stage.folder / "content"
+  content.write_bytes(b"x" * 20_000)
+  with stage.check("no POST fails while servers are drained and the file is read anew"), (
+    contextlib.ExitStack()) as loads:
+    loads.enter_context(H2load(f"http://127.0.0.1:{balancer.port}/", CONNECTIONS, content))
+    loads.enter_context(H2load(f"https://127.0.0.1:{secure}/", CONNECTIONS, content))
+    loads.enter_context(Reloading(balancer))
+    for server in servers:
+      story.drain(server)
 
 
 class Both:

@@ -1,14 +1,13 @@
-"""WebSockets through balancer, with Python's websockets on both sides: messages, pings, ends, reload, timeouts and draining."""
+"""WebSockets, with Python's websockets on both sides: messages, pings, ends, reload, timeouts and draining."""
 
 import asyncio
 import contextlib
-import http
 import random
 import ssl
-import threading
 
 from certificates import Authority, entry
 from commands import expect, expect_equal
+from echo import PATIENCE, Echo
 from packages import PYTHON
 from ports import is_listening
 from stage import backends_of
@@ -16,8 +15,6 @@ from stage import backends_of
 NEEDS = {"openssl": "openssl", PYTHON / "websockets": "python3-websockets"}
 LIMIT = 60
 NAME = "service.test"
-# For whatever an end waits for.
-PATIENCE = 10
 TUNNEL = 2
 
 
@@ -58,9 +55,11 @@ def check(stage):
   with stage.check("one that is silent for timeouts.tunnel ends, and one that talks does not"):
     asyncio.run(limited(outlive(url)))
 
-  with stage.check("on SIGTERM open ones go on, new ones are refused, and balancer ends with the last of them"):
-    asyncio.run(limited(drain(balancer, url)))
-    balancer.await_end()
+  for title, stays in [("with the last of them", False), ("when shutdown.drain is over", True)]:
+    with stage.check(f"on SIGTERM open ones go on, new ones are refused, and balancer ends {title}"):
+      ending = stage.balancer([plain], {}, listener={"mode": "http"})
+      asyncio.run(limited(drain(ending, f"ws://127.0.0.1:{ending.port}/chat", stays)))
+      ending.await_end()
 
 
 async def limited(work):
@@ -150,7 +149,7 @@ async def outlive(url):
     await talk(busy)
 
 
-async def drain(balancer, url):
+async def drain(balancer, url, stays):
   async with connect(url) as socket:
     balancer.begin_to_end()
     while is_listening(balancer.port):
@@ -159,64 +158,6 @@ async def drain(balancer, url):
     with contextlib.suppress(OSError):
       await connect(url)
       expect(False, "a new one was accepted")
-
-
-class Echo:
-  """A server of WebSockets in a thread of its own, which sends back what it gets."""
-
-  def __init__(self, stage, name, certificate=None):
-    self.name = name
-    self.port = stage.ports.next()
-    self.certificate = certificate
-    self.loop = asyncio.new_event_loop()
-    self.ends = None
-    stage.servers.append(self)
-    started = threading.Event()
-    threading.Thread(target=self.run, args=[started], daemon=True).start()
-    expect(started.wait(PATIENCE), "the server of WebSockets did not start")
-
-  def run(self, started):
-    asyncio.set_event_loop(self.loop)
-    self.ends = asyncio.Queue()
-    self.loop.run_until_complete(self.serve())
-    started.set()
-    self.loop.run_forever()
-
-  async def serve(self):
-    import websockets
-    context = None
-    if self.certificate:
-      context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-      context.load_cert_chain(self.certificate, self.certificate.with_suffix(".key"))
-
-    async def refuse(path, _):
-      return (http.HTTPStatus.FORBIDDEN, [], b"not here\n") if path == "/forbidden" else None
-
-    await websockets.serve(
-      self.answer, "127.0.0.1", self.port, ssl=context, max_size=None, subprotocols=["chat"], process_request=refuse,
-      close_timeout=PATIENCE, ping_interval=None)
-
-  async def answer(self, socket):
-    import websockets
-    try:
-      async for message in socket:
-        if isinstance(message, str) and message.startswith("close "):
-          _, code, reason = message.split(" ", 2)
-          await socket.close(int(code), reason)
-          return
-        await socket.send(message)
-    except websockets.ConnectionClosedError:
-      pass
-    if socket.path.endswith("?told"):
-      await self.ends.put((socket.close_code, socket.close_reason))
-
-  async def next_end(self):
-    """Code and reason of the next one whose client has asked to tell."""
-    waiting = asyncio.run_coroutine_threadsafe(self.ends.get(), self.loop)
-    return await asyncio.wait_for(asyncio.wrap_future(waiting), PATIENCE)
-
-  def begin_to_stop(self):
-    self.loop.call_soon_threadsafe(self.loop.stop)
-
-  def clean_up(self):
-    """Its thread ends by itself."""
+    if stays:
+      await asyncio.wait_for(socket.wait_closed(), PATIENCE)
+      expect_equal(socket.close_code, 1006, "the end of one that has stayed")

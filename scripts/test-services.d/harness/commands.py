@@ -6,14 +6,14 @@ from failure import Failure
 from processes import Child
 
 
-def run(command, limit=15, input=None, **options):
-  """The standard output, as bytes, of a command that has to succeed."""
+def run(command, limit=15, input=None, statuses=(0,), **options):
+  """The standard output, as bytes, of a command that has to succeed, or to end with another status of these."""
   command = [str(part) for part in command]
   try:
     done = subprocess.run(command, input=input, capture_output=True, timeout=limit, **options)
   except subprocess.TimeoutExpired:
     raise Failure(f"{command[0]} took longer than {limit} s") from None
-  if done.returncode != 0:
+  if done.returncode not in statuses:
     words = (done.stderr or done.stdout).decode(errors="replace")
     raise Failure(f"{command[0]} ended with status {done.returncode}: {words}")
   return done.stdout

@@ -36,10 +36,14 @@ class Wrk:
 
 
 class H2load:
-  """`with H2load(url):` asks all the while, with new connections for each thousand of requests."""
+  """`with H2load(url):` asks all the while, with new connections for each thousand of requests.
 
-  def __init__(self, url, connections=CONNECTIONS):
-    self.command = [packages.find("h2load"), "--h1", "-c", connections, "-n", 1000, url]
+  With the path of a file it posts what is in there.
+  """
+
+  def __init__(self, url, connections=CONNECTIONS, content=None):
+    data = ["-d", content] if content else []
+    self.command = [packages.find("h2load"), "--h1", "-c", connections, "-n", 1000, *data, url]
     self.thread = threading.Thread(target=self.ask, daemon=True)
     self.stopping = threading.Event()
     self.outputs = []
@@ -65,7 +69,8 @@ class H2load:
       raise self.error
     expect(self.outputs, "h2load did not come to its end once")
     for output in self.outputs:
-      counts = re.search(r"^requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output, re.M)
+      counts = re.search(
+        r"^requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output, re.M)
       expect(counts, f"h2load says {output!r}")
       expect_equal([int(each) for each in counts.groups()], [1000, 1000, 0, 0, 0], f"requests in {output!r}")
       statuses = re.search(r"^status codes: (\d+) 2xx", output, re.M)

@@ -9,7 +9,7 @@ HEALTH = "/health"
 
 
 class Website:
-  """Each of its paths is a function of the handler; `seen` are the heads of the requests that have come, but for checks."""
+  """Each of its paths is a function of the handler; `seen` has the requests that have come, but for checks."""
 
   def __init__(self, stage, name, **paths):
     self.name = name
