@@ -15,7 +15,7 @@ import Testing
       ("GET", "/", .file(.page)), ("GET", "/?theme=dark", .file(.page)), ("HEAD", "/dashboard.css", .file(.style)),
       ("GET", "/dashboard.js", .file(.script)), ("GET", "/healthz", .task(.live)), ("GET", "/readyz", .task(.ready)),
       ("GET", "/v1/status", .task(.status)), ("HEAD", "/v1/status", .task(.status)),
-      ("GET", "http://localhost:9900/v1/config", .task(.configuration)), ("GET", "http://localhost", .file(.page)),
+      ("GET", "http://localhost/v1/config", .task(.configuration)), ("GET", "http://localhost", .file(.page)),
       ("POST", "/v1/reload", .task(.reload)), ("POST", "/v1/check", .task(.check([]))),
       ("GET", "/v1/events", .events(after: nil)), ("GET", "/v1/events?after=7", .events(after: 7)),
       ("GET", "/v1/events?x=1&after=%37", .events(after: 7)),

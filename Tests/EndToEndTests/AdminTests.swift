@@ -295,21 +295,25 @@ extension EndToEnd {
 
     @Test func eventsAreNumberedAndCanBeHadAgain() throws {
       let backends = try site.backends(2)
-      let balancer = try site.balancer(
-        file(backends).replacingOccurrences(of: "\"workers\"", with: "\"log\": { \"level\": \"error\" }, \"workers\""))
-      _ = balancer
+      let balancer = try site.balancer(file(backends))
       for name in ["a", "b"] { try admin.waitForState("up", of: name) }
       let events = try admin.events("/v1/events?after=0")
       let first = try [events.event(), events.event()]
       #expect(first.map(\.id) == [1, 2])
-      // Health events come whatever the level of the log.
       #expect(first.allSatisfy { $0.kind == "health" && $0.data["to"] as? String == "up" })
-      #expect(
-        first.allSatisfy { $0.data["time"] is String && $0.data["level"] is String && $0.data["message"] is String })
+      for key in ["time", "level", "message"] { #expect(first.allSatisfy { $0.data[key] is String }) }
+      // Events of health come whatever the level of the log.
+      try file(backends).replacingOccurrences(of: #""workers""#, with: #""log": { "level": "critical" }, "workers""#)
+        .write(to: balancer.configurationFile, atomically: true, encoding: .utf8)
+      #expect(try admin.change("POST", "/v1/reload").status == 200)
+      #expect(try events.event().kind == "reload")
       backends[0].close()
-      #expect(try events.event("health") { _ in true }.id == 3)
+      let down = try events.event()
+      #expect(down.id == 4 && down.kind == "health" && down.data["to"] as? String == "down")
+      #expect(!balancer.log.all.contains { $0.contains("DOWN") })
       #expect(try admin.events("/v1/events", ["Last-Event-ID: 1"]).event().id == 2)
       #expect(try admin.events("/v1/events?after=2").event().id == 3)
+      #expect(try admin.events("/v1/events?after=1", ["Last-Event-ID: 3"]).event().id == 4)
       // Of a process before this one.
       #expect(try admin.events("/v1/events", ["Last-Event-ID: 1000"]).event().id == 1)
       #expect(try admin.get("/v1/events?after=x").code == "bad-request")
