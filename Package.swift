@@ -54,13 +54,20 @@ let package = Package(
       dependencies: [
         "Base", "Balancing", "HTTPCore", "Reactor", "TLS", .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "Admin", dependencies: ["Base", "HTTPCore", "Telemetry", "Reactor"],
+      resources: [
+        .embedInCode("Dashboard/index.html"), .embedInCode("Dashboard/dashboard.css"),
+        .embedInCode("Dashboard/dashboard.js"),
+      ]),
 
     // 4: the program.
     .executableTarget(
       name: "balancer",
       dependencies: [
         "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TLS", "TCPProxy", "Health",
-        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication", "AdminClient", "Console",
+        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication", "Admin", "AdminClient",
+        "Console",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -98,6 +105,7 @@ let package = Package(
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "Reactor", "Base"]),
     .testTarget(name: "AdminClientTests", dependencies: ["AdminClient", "HTTPCore", "Reactor", "Base"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Base"]),
+    .testTarget(name: "AdminTests", dependencies: ["Admin", "HTTPCore", "Telemetry", "Reactor", "Base"]),
     .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],

@@ -47,6 +47,25 @@ extension Shape where Value == Endpoint {
   }
 }
 
+extension Shape where Value == Endpoint {
+  /// Where the admin server waits.
+  static var adminAddress: Shape {
+    .scalar(
+      "an address such as \"127.0.0.1:9900\"", ["type": "string", "pattern": .string(AddressPattern.admin)],
+      definition: "adminAddress",
+      read: { scalar, reading throws(Mistake) in
+        try scalar.address(example: "\"127.0.0.1:9900\"", reading) { text throws(Endpoint.Malformed) in
+          [try Endpoint(parsing: text)]
+        }[0]
+      },
+      write: { .string($0.description) }
+    ).noting { endpoint, json, reading in
+      reading.listenAddresses.append(
+        Reading.Mention(value: endpoint, location: json.location, path: reading.path))
+    }
+  }
+}
+
 extension Scalar {
   fileprivate func address(
     example: String, _ reading: Reading, parse: (String) throws(Endpoint.Malformed) -> [Endpoint]

@@ -31,7 +31,7 @@ struct DisableCommand: ParsableCommand {
     try report { () throws(AdminAccess.Failure) in
       let access = try AdminAccess(options)
       let target = try BackendTarget.find(target, access)
-      let backend = try target.change("disable", access)
+      let backend = try target.change("disable", by: access)
       if let wait {
         return try Waiting(target: target, access: access, limit: wait.duration).untilIdle("disabled")
       }

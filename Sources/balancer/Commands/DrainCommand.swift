@@ -30,7 +30,7 @@ struct DrainCommand: ParsableCommand {
     try report { () throws(AdminAccess.Failure) in
       let access = try AdminAccess(options)
       let target = try BackendTarget.find(target, access)
-      let backend = try target.change("drain", access)
+      let backend = try target.change("drain", by: access)
       if let wait {
         return try Waiting(target: target, access: access, limit: wait.duration).untilIdle("drained")
       }

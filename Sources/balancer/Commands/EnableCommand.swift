@@ -30,7 +30,7 @@ struct EnableCommand: ParsableCommand {
     try report { () throws(AdminAccess.Failure) in
       let access = try AdminAccess(options)
       let target = try BackendTarget.find(target, access)
-      let backend = try target.change("enable", access)
+      let backend = try target.change("enable", by: access)
       if let wait { return try Waiting(target: target, access: access, limit: wait.duration).untilUp() }
       Output().write("\(target.text) is enabled, and \(backend.state)" + (backend.why.map { ": \($0)" } ?? ""))
     }

@@ -34,7 +34,7 @@ struct ReloadCommand: ParsableCommand {
       let answer = try access.askWhatever(Question(.post, "/v1/reload"), within: Self.limit)
       guard answer.isSuccess || answer.status == 422 else { throw access.refusal(answer) }
       let reply = try access.read(answer)
-      let outcome = ReloadOutcome(reply)
+      let outcome = ReloadReport(reply)
       if json { print(reply.json) }
       if outcome.isRefused {
         throw AdminAccess.Failure(

@@ -64,10 +64,12 @@ struct SessionsCommand: ParsableCommand {
         next = sessions.isEmpty ? nil : page["next"].text
       } while next != nil && left > 0
       if json { return print(Reply.sessions(replies, next: next).json) }
-      let output = Output()
-      do { output.write(SessionText.lines(try replies.map(LiveSession.init), width: output.width)) } catch {
-        throw access.unreadable(error as? Reply.Fault ?? Reply.Fault(description: "\(error)"))
+      var sessions: [LiveSession] = []
+      do throws(Reply.Fault) { for reply in replies { sessions.append(try LiveSession(reply)) } } catch {
+        throw access.unreadable(error)
       }
+      let output = Output()
+      output.write(SessionText.lines(sessions, width: output.width))
       if let next { output.write("more: --after \(Reply.safe(next))") }
     }
   }

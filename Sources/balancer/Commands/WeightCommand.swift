@@ -42,10 +42,10 @@ struct WeightCommand: ParsableCommand {
       let target = try BackendTarget.find(target, access)
       let output = Output()
       if weight == "reset" {
-        let backend = try target.change("weight", .delete, access)
+        let backend = try target.change("weight", .delete, by: access)
         return output.write("\(target.text) has the file's weight again: \(backend.weight)")
       }
-      let backend = try target.change("weight", .put, body: "{\"weight\":\(Int(weight) ?? 0)}", access)
+      let backend = try target.change("weight", .put, body: "{\"weight\":\(Int(weight) ?? 0)}", by: access)
       output.write("\(target.text) has the weight \(backend.weight); in the file it is \(backend.configuredWeight)")
     }
   }

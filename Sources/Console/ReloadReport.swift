@@ -1,5 +1,5 @@
 /// What `POST /v1/reload` came to, as `balancer reload` prints it.
-package struct ReloadOutcome: Equatable, Sendable {
+package struct ReloadReport: Equatable, Sendable {
   package var result: String
   package var changes: [String]
   package var warnings: [String]

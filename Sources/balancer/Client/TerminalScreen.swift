@@ -14,8 +14,13 @@ struct TerminalScreen: ~Copyable {
   private var isTaken = false
 
   init() throws(SystemError) {
-    output = try Descriptor.standardOutput()
-    keys = try KeyMode(0)
+    let output = try Descriptor.standardOutput()
+    self.init(try KeyMode(0), output)
+  }
+
+  private init(_ keys: consuming KeyMode, _ output: consuming Descriptor) {
+    self.keys = keys
+    self.output = output
   }
 
   mutating func enter() {

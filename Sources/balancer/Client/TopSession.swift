@@ -25,19 +25,30 @@ struct TopSession: ~Copyable {
   private var size: (columns: Int, rows: Int)
 
   init(_ model: TopModel, _ access: AdminAccess) throws(SystemError) {
-    self.model = model
-    address = access.address
-    style = Output().style
     // Before the first thread, which would else be given the signals.
-    signals = try SignalSource(Self.endings + [SIGTSTP, SIGCONT, SIGWINCH])
-    feed = try TopFeed(access)
-    poller = try Poller(capacity: 8)
+    let signals = try SignalSource(Self.endings + [SIGTSTP, SIGCONT, SIGWINCH])
+    let feed = try TopFeed(access)
+    let poller = try Poller(capacity: 8)
     try poller.add(0, .readable, token: Token.keys.rawValue)
     try poller.add(signals.descriptor, .readable, token: Token.signals.rawValue)
     try poller.add(feed.news.descriptor, .readable, token: Token.news.rawValue)
-    size = Terminal.size(of: 1) ?? (80, 24)
-    screen = try TerminalScreen()
+    let screen = try TerminalScreen()
     try feed.start(interval: model.interval)
+    self.init(model, access.address, feed, signals, poller, screen)
+  }
+
+  private init(
+    _ model: TopModel, _ address: String, _ feed: TopFeed, _ signals: consuming SignalSource, _ poller: consuming Poller,
+    _ screen: consuming TerminalScreen
+  ) {
+    self.model = model
+    self.address = address
+    style = Output().style
+    self.feed = feed
+    self.signals = signals
+    self.poller = poller
+    self.screen = screen
+    size = Terminal.size(of: 1) ?? (80, 24)
   }
 
   /// - Returns: the program's exit status.

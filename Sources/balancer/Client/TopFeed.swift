@@ -66,7 +66,7 @@ final class TopFeed: Sendable {
   private func act(_ action: TopModel.Action, _ name: String) {
     do throws(AdminAccess.Failure) {
       let target = try BackendTarget.find(name, access)
-      let backend = try target.change(action.rawValue, access)
+      let backend = try target.change(action.rawValue, by: access)
       news.post(.done("\(name) is \(backend.state)"))
     } catch {
       news.post(.refused(error.message.split(separator: "\n").first.map(String.init) ?? ""))

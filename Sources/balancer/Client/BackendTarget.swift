@@ -29,7 +29,7 @@ struct BackendTarget: Sendable {
   /// Has something changed about it.
   /// - Parameter what: `drain`, `enable`, `disable` or `weight`.
   func change(
-    _ what: String, _ method: Method = .post, body: String? = nil, _ access: AdminAccess
+    _ what: String, _ method: Method = .post, body: String? = nil, by access: AdminAccess
   ) throws(AdminAccess.Failure) -> BackendStatus {
     let answer = try access.askWhatever(Question(method, "\(path)/\(what)", body: body))
     if answer.status == 404 {

@@ -44,7 +44,16 @@ struct AdminPlace {
         "\"admin\" is \"off\" in \(options.config ?? Self.defaultFile): a balancer that runs from it cannot be asked")
     }
     self.origin = origin
-    token = try environmentToken ?? file?.secret()
+    if let environmentToken { token = environmentToken } else { token = try Self.token(file) }
+  }
+
+  private static func token(_ file: AdminConfiguration?) throws(AdminAccess.Failure) -> String? {
+    guard let path = file?.tokenFile else { return file?.token }
+    do throws(ListenerFiles.Refused) { return String(decoding: try ListenerFiles.token(of: path), as: UTF8.self) } catch {
+      throw AdminAccess.Failure(
+        ExitStatus.notPermitted,
+        "\(error.messages.joined(separator: "\n"))\nIt is \"admin.tokenFile\"; BALANCER_TOKEN gives a token without it.")
+    }
   }
 
   /// A token goes into a field of the request.
