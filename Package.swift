@@ -35,9 +35,11 @@ let package = Package(
     .target(name: "TLS", dependencies: ["Base", "COpenSSL"]),
     .target(name: "Routing", dependencies: ["Base", "HTTPCore", "CPCRE2"]),
     .target(name: "Compression", dependencies: ["Base", "CZlib", "CBrotli"]),
+    .target(name: "Console", dependencies: ["Base", "Configuration", "Telemetry"]),
 
     // 3: what the program does.
     .target(name: "Authentication", dependencies: ["Base", "Reactor", "TLS", "CCrypt"]),
+    .target(name: "AdminClient", dependencies: ["Base", "HTTPCore", "Reactor"]),
     .target(name: "AccessLog", dependencies: ["Base", "Reactor"]),
     .target(name: "HTTPProxy", dependencies: ["Base", "TLS"]),
     .target(
@@ -64,7 +66,8 @@ let package = Package(
       name: "balancer",
       dependencies: [
         "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TLS", "TCPProxy", "Health",
-        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication", "Admin",
+        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication", "Admin", "AdminClient",
+        "Console",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -100,6 +103,8 @@ let package = Package(
     .testTarget(
       name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "Reactor", "Base"]),
+    .testTarget(name: "AdminClientTests", dependencies: ["AdminClient", "HTTPCore", "Reactor", "Base"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Base"]),
     .testTarget(name: "AdminTests", dependencies: ["Admin", "HTTPCore", "Telemetry", "Reactor", "Base"]),
     .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),

@@ -19,9 +19,9 @@ extension AdminLoop {
       return
     }
     connection.pointee.send(AdminAnswer.streamHead(now: Clock.wallNanoseconds / 1_000_000_000))
-    // So that whoever waits for the first byte knows that it has come to the right place.
-    connection.pointee.send(Array(": events\n\n".utf8))
     if let id { for text in events.events(after: id) { connection.pointee.send(text) } }
+    // So that whoever does not wait for new ones knows that these were all.
+    connection.pointee.send(Array(": events\n\n".utf8))
     connection.pointee.phase = .streaming
     connection.pointee.input = []
     setTimer(handle, connection, AdminLimits.heartbeat)

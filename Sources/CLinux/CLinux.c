@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -59,6 +60,15 @@ int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
 }
 
 char **linux_environment(void) { return environ; }
+
+int linux_window_size(int fd, int *columns, int *rows) {
+  struct winsize size;
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
+  *columns = size.ws_col;
+  *rows = size.ws_row;
+  return 0;
+}
+
 const char *linux_signal_name(int number) { return sigabbrev_np(number); }
 
 ssize_t linux_send_tls_alert(int fd, unsigned char level, unsigned char description) {

@@ -35,6 +35,37 @@ extension Configuration {
   }
 }
 
+extension AdminConfiguration {
+  /// Reads what balancer.json says of the admin server and nothing else, so that a file with other mistakes still says
+  /// where to ask. A second "admin", or anything else that is wrong about it, is an error.
+  /// - Returns: nil when it is off.
+  public static func read(
+    _ bytes: [UInt8], file: String, folder: String, environment: (String) -> String?, judges: Judges
+  ) throws(ConfigurationErrors) -> AdminConfiguration? {
+    let json: JSONValue
+    do { json = try JSONParser.parse(bytes) } catch {
+      throw ConfigurationErrors([
+        ConfigurationError(file: file, location: error.location, path: "", message: error.message)
+      ])
+    }
+    guard case .object(let members) = json.kind else {
+      throw ConfigurationErrors([
+        ConfigurationError(file: file, location: json.location, path: "", message: "an object expected")
+      ])
+    }
+    let parts = members.filter { $0.key == "admin" }
+    guard let part = parts.first else { return AdminConfiguration() }
+    let (admin, errors) = withoutActuallyEscaping(environment) { environment in
+      let reading = Reading(file: file, folder: folder, environment: environment, judges: judges)
+      if parts.count > 1 { reading.fail(at: parts[1].location, path: "admin", "this key is there twice") }
+      let admin = reading.inside(part) { Shape<AdminConfiguration?>.admin.read(part.value, nil, reading) }
+      return (admin, reading.errors)
+    }
+    guard errors.isEmpty, let admin else { throw ConfigurationErrors(errors) }
+    return admin
+  }
+}
+
 /// The document while it is read: the configuration, and what is only there to be inherited.
 struct Draft: Sendable {
   var configuration = Configuration()

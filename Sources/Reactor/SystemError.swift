@@ -23,6 +23,9 @@ public struct SystemError: Error, Equatable, Sendable {
   /// The peer has broken the connection off.
   public static var connectionCut: SystemError { SystemError("recv", ECONNRESET) }
 
+  /// Our own deadline came first.
+  public static func timedOut(_ operation: StaticString) -> SystemError { SystemError(operation, ETIMEDOUT) }
+
   /// The symbol, such as `ECONNREFUSED`.
   public var name: String { linux_errno_name(number).map { String(cString: $0) } ?? "errno \(number)" }
 

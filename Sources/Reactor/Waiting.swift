@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// For threads that have no event loop because they do one thing only, such as writing a log: they may block.
@@ -34,6 +35,19 @@ extension Descriptor {
       } else {
         throw .last("write")
       }
+    }
+  }
+}
+
+extension SocketIO {
+  /// Waits until a socket, or any other descriptor, is ready (poll(2)).
+  /// - Returns: false when the deadline came first.
+  public static func wait(_ socket: Int32, for readiness: Readiness, until deadline: Instant) -> Bool {
+    while true {
+      var wait = pollfd(fd: socket, events: Int16(truncatingIfNeeded: readiness.rawValue), revents: 0)
+      let count = poll(&wait, 1, Poller.timeout(until: deadline, now: Clock.now))
+      if count > 0 { return true }
+      if count == 0 || errno != EINTR { return false }
     }
   }
 }

@@ -2,7 +2,14 @@
 /// turn the direction of what follows is escaped, and what is too long is cut.
 ///
 /// A `String` holds no invalid UTF-8: bytes that are none became U+FFFD when it was made.
-enum SafeText {
+public enum SafeText {
+  /// A text of somebody else's, fit for one line of a terminal.
+  public static func line(_ text: String) -> String {
+    var line = ""
+    append(text, to: &line, escape: escapeInMessage)
+    return line
+  }
+
   /// Bytes of one message or value in the log.
   static let longest = 8192
 

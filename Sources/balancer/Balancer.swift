@@ -13,14 +13,20 @@ struct Balancer: ParsableCommand {
         balancer schema > balancer.schema.json   the file's JSON Schema, for editors
         balancer simulate                        which scheduler for what, or the shares of a file's backends
         balancer demo                            three small backends and the balancer in front of them
+        balancer status                          what the running one does; top shows it live
+        balancer drain web/a --wait 60s          no new sessions for a backend, and wait for the open ones to end
+        balancer reload                          read the file again, and say what came of it
 
       Signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop (twice: at once), SIGUSR1 reopens the log file.
-      Exit status: 0, 64 for a wrong command line, 69 when an address cannot be had, 78 for a wrong file.
+      Exit status: 0, 64 for a wrong command line, 69 when an address cannot be had or nothing answers, 75 when what was waited
+      for has not come, 77 without the right token, 78 for a wrong file.
       """,
     version: version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, SchemaCommand.self, SimulateCommand.self, MicroCommand.self, DemoCommand.self,
-      DemoBackendCommand.self,
+      RunCommand.self, CheckCommand.self, StatusCommand.self, TopCommand.self, SessionsCommand.self, EventsCommand.self,
+      DrainCommand.self, EnableCommand.self, DisableCommand.self, WeightCommand.self, ReloadCommand.self,
+      SchemaCommand.self, SimulateCommand.self, MicroCommand.self, DemoCommand.self, DemoBackendCommand.self,
+      CompletionsCommand.self,
     ])
 
   static let version = "0.1.0"
@@ -28,7 +34,9 @@ struct Balancer: ParsableCommand {
 
 /// The option that every command which reads the file has.
 struct ConfigurationOption: ParsableArguments {
-  @Option(name: .shortAndLong, help: ArgumentHelp("The configuration file.", valueName: "file"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The configuration file.", valueName: "file"),
+    completion: .file(extensions: ["json"]))
   var config = "balancer.json"
 
   var file: ConfigurationFile { ConfigurationFile(path: config) }

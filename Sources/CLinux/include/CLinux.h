@@ -41,6 +41,8 @@ int linux_pidfd_open(int process);
 int linux_wait(int process, int reap, int *code, int *status);
 int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 char **linux_environment(void);
+// ioctl(2) is variadic. Returns 0, or -1 for what is no terminal (TIOCGWINSZ).
+int linux_window_size(int fd, int *columns, int *rows);
 // Without its SIG, such as SEGV.
 const char *linux_signal_name(int number);
 

@@ -7,6 +7,16 @@ extension JSONValue {
     return text
   }
 
+  /// The same in one line, with no more blanks than a reader likes.
+  package var line: String {
+    switch kind {
+    case .array(let elements): "[" + elements.map(\.line).joined(separator: ", ") + "]"
+    case .object(let members):
+      "{" + members.map { "\($0.key.jsonLiteral): \($0.value.line)" }.joined(separator: ", ") + "}"
+    case .null, .boolean, .number, .string: self.text
+    }
+  }
+
   private func write(into text: inout String, indentation: Int) {
     switch kind {
     case .null: text += "null"

@@ -17,7 +17,7 @@ struct RunCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Write the secrets of all TLS sessions to this file, for Wireshark: whoever has it can read them.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var tlsKeyLog: String?
 
   func run() throws {

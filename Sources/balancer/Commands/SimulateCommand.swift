@@ -20,7 +20,9 @@ struct SimulateCommand: ParsableCommand {
         balancer simulate --write docs           the comparison as docs/schedulers.md and docs/schedulers.svg
       """)
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("Predict for this configuration file.", valueName: "file"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Predict for this configuration file.", valueName: "file"),
+    completion: .file(extensions: ["json"]))
   var config: String?
 
   @Option(
@@ -32,7 +34,9 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "The seed of the comparison.")
   var seed: UInt64 = 1
 
-  @Option(help: ArgumentHelp("Write the comparison as a document and a chart into this folder.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Write the comparison as a document and a chart into this folder.", valueName: "folder"),
+    completion: .directory)
   var write: String?
 
   func validate() throws {

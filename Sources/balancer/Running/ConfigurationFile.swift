@@ -13,12 +13,7 @@ struct ConfigurationFile {
   /// Reads and checks it.
   /// - Throws: `ConfigurationErrors`, or `Unreadable`.
   func load() throws -> Configuration {
-    let bytes: [UInt8]?
-    do throws(SystemError) { bytes = try Descriptor.contents(of: path, limit: Self.largest) } catch {
-      throw Unreadable(description: "\(path): cannot be read: \(error)")
-    }
-    guard let bytes else { throw Unreadable(description: "\(path): is larger than 16 MiB") }
-    return try read(bytes)
+    try read(content())
   }
 
   /// Reads and checks what it could hold.
@@ -26,6 +21,24 @@ struct ConfigurationFile {
     try Configuration.read(
       bytes, file: path, folder: folder, environment: { name in getenv(name).map { String(cString: $0) } },
       judges: .ofRouting)
+  }
+
+  /// Reads where the admin server is, and leaves unread what else may be wrong.
+  /// - Returns: nil when it is off.
+  /// - Throws: as `load`.
+  func loadAdmin() throws -> AdminConfiguration? {
+    try AdminConfiguration.read(
+      content(), file: path, folder: folder, environment: { name in getenv(name).map { String(cString: $0) } },
+      judges: .ofRouting)
+  }
+
+  private func content() throws -> [UInt8] {
+    let bytes: [UInt8]?
+    do throws(SystemError) { bytes = try Descriptor.contents(of: path, limit: Self.largest) } catch {
+      throw Unreadable(description: "\(path): cannot be read: \(error)")
+    }
+    guard let bytes else { throw Unreadable(description: "\(path): is larger than 16 MiB") }
+    return bytes
   }
 
   struct Unreadable: Error, CustomStringConvertible {

@@ -80,8 +80,6 @@ struct ListenerFiles {
     return Gate(users, realm: realm, verifier: try Self.verifier.get())
   }
 
-  private struct Refused: Error { let messages: [String] }
-
   private static func bytes(of path: String) throws(Refused) -> [UInt8] {
     do throws(SystemError) {
       if let bytes = try Descriptor.contents(of: path, limit: UserFile.largest) { return bytes }
@@ -91,8 +89,10 @@ struct ListenerFiles {
     throw Refused(messages: ["\(path): is larger than 4 MiB"])
   }
 
+  struct Refused: Error { let messages: [String] }
+
   /// The first line of a file.
-  private static func token(of path: String) throws(Refused) -> [UInt8] {
+  static func token(of path: String) throws(Refused) -> [UInt8] {
     let token = Array(try bytes(of: path).prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
     guard (1...1024).contains(token.count), token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw Refused(messages: ["\(path): a token of 1 to 1024 visible ASCII characters expected in its first line"])
