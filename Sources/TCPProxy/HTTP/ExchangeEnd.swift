@@ -51,6 +51,12 @@ extension Worker {
       log(
         exchange, client, ending, status: status ?? exchange.status, sent: sent ?? exchange.bytesToClient)
     }
+    if exchange.mirror == .collecting, let client = http.clients.pointer(to: exchange.client),
+      let mirror = exchange.route?.mirror
+    {
+      countDropped(client.pointee.service, mirror.pool, "its body did not come to its end")
+    }
+    http.forgetCopy(&exchange)
     if let encoder = exchange.encoder.take() { http.encoders.give(back: encoder) }
     exchange.endRetry()
     if exchange.failures > 0 { http.tried[handle] = nil }
@@ -97,7 +103,8 @@ extension Worker {
 
   // MARK: Connections to backends
 
-  private mutating func releaseServer(_ handle: Handle, isReusable: Bool) {
+  /// A connection has served a request.
+  mutating func releaseServer(_ handle: Handle, isReusable: Bool) {
     guard let server = http.servers.pointer(to: handle) else { return }
     server.pointee.exchange = .none
     server.pointee.served &+= 1
@@ -140,6 +147,7 @@ extension Worker {
     guard let server = http.servers.pointer(to: handle) else { return }
     server.pointee.timer = .none
     guard server.pointee.exchange == .none else { return }
+    if server.pointee.mirror != .none { return mirrorTimer(handle, server) }
     http.removeIdle(handle)
     closeServer(handle)
   }
@@ -213,6 +221,8 @@ extension Worker {
         } else {
           cutResponse(exchangeHandle, exchange, .drained)
         }
+      } else if server.pointee.mirror != .none {
+        endMirrored(handle, cause: "the backend went down", isBackends: false)
       } else {
         http.removeIdle(handle)
         closeServer(handle)

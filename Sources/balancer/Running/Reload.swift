@@ -13,10 +13,10 @@ extension Supervisor {
     let logger = log.logger("reload")
     awaited = nil
     let new: Configuration
-    let newFiles: ListenerFiles
+    let newFiles: NamedFiles
     do {
       new = try file.load()
-      newFiles = try ListenerFiles(new)
+      newFiles = try NamedFiles(new)
     } catch {
       refuse("\(error)", logger)
       return
@@ -58,9 +58,11 @@ extension Supervisor {
     let formerFiles = files
     let hadTLS = KernelAdvice.tls(configuration) != nil
     carryOut(plan, logger)
-    logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
+    if !lines.isEmpty {
+      logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
+    }
     for line in lines { logger.notice("\(line)") }
-    if !files.isSame(as: formerFiles) { logger.notice("files of errorPages or auth were read anew") }
+    if !files.isSame(as: formerFiles) { logger.notice("files of errorPages, auth or sticky were read anew") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     if new.workers.count != workers.count {
       logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
@@ -68,7 +70,7 @@ extension Supervisor {
     for warning in ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings {
       logger.warning("\(warning)")
     }
-    for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    for warning in files.warnings + KernelAdvice.warnings(new) { logger.warning("\(warning)") }
     if !hadTLS, let words = KernelAdvice.tls(new) { logger.info("\(words)") }
     Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
@@ -99,7 +101,7 @@ extension Supervisor {
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
   private struct Plan {
     let configuration: Configuration
-    let files: ListenerFiles
+    let files: NamedFiles
     let tls: TLSContexts
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
@@ -107,10 +109,11 @@ extension Supervisor {
 
     init(_ configuration: Configuration, _ tls: TLSContexts, running: borrowing Supervisor) throws {
       self.configuration = configuration
-      files = try ListenerFiles(configuration)
+      files = try NamedFiles(configuration)
       self.tls = tls
       for pool in configuration.pools {
-        pools[pool.name] = try RunningPool(pool, tls: tls, names: running.names, former: running.pools[pool.name])
+        pools[pool.name] = try RunningPool(
+          pool, tls: tls, files: files, names: running.names, former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
@@ -126,6 +129,7 @@ extension Supervisor {
     files = plan.files
     tls = plan.tls
     names.keep(only: configuration.hostNames)
+    let gone = pools.filter { plan.pools[$0.key] == nil }.map(\.value.pool)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
@@ -146,6 +150,7 @@ extension Supervisor {
     entrances.adopt(plan.opened)
     for entrance in plan.opened { open(entrance, logger) }
     backendsChanged(removed: removed)
+    for pool in gone { workers.poolRemoved(pool) }
     // A higher limit may let clients in.
     workers.resumeAccepting()
   }
