@@ -31,7 +31,9 @@ public struct ConfigurationAdvice: Sendable {
       checkClients(listener)
       switch listener.mode {
       case .tcp: checkServerNames(listener)
-      case .http: for (path, message) in RouteAdvice.warnings(listener) { warn(path, message) }
+      case .http:
+        for (path, message) in RouteAdvice.warnings(listener) { warn(path, message) }
+        checkMirrors(listener)
       }
       checkTLS(listener)
     }
@@ -135,6 +137,21 @@ public struct ConfigurationAdvice: Sendable {
       warn(
         "listeners.\(listener.name).routes",
         "routes[\(unreachable.route)] never gets \(unreachable.pattern): routes[\(unreachable.takenBy)] takes it first")
+    }
+  }
+
+  private mutating func checkMirrors(_ listener: ListenerConfiguration) {
+    for (index, route) in listener.routes.enumerated() {
+      guard let mirror = route.mirror else { continue }
+      let path = "listeners.\(listener.name).routes[\(index)].mirror"
+      if route.pools.contains(where: { $0.pool == mirror && $0.weight > 0 }) {
+        warn(path, "the route's own pool gets the copies as well: each request reaches \(mirror.quoted) twice")
+      }
+      if let pool = configuration.pools.first(where: { $0.name == mirror }),
+        pool.backends.allSatisfy({ $0.weight == 0 })
+      {
+        warn(path, "every backend of \(mirror.quoted) has weight 0: every copy is dropped")
+      }
     }
   }
 

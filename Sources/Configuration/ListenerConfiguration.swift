@@ -72,7 +72,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
   public var pools: [String] {
     var names: [String] = []
     var known = Set<String>()
-    let all = (pool.map { [$0] } ?? []) + routes.flatMap { $0.pools.map(\.pool) }
+    let all = (pool.map { [$0] } ?? []) + routes.flatMap { $0.pools.map(\.pool) + ($0.mirror.map { [$0] } ?? []) }
     for name in all where known.insert(name).inserted { names.append(name) }
     return names
   }

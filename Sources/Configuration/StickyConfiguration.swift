@@ -19,6 +19,8 @@ public struct StickyConfiguration: Equatable, Sendable {
   public var ttl: Duration?
   /// Sources that are remembered; past that, whoever has not come for longest is forgotten.
   public var size = 100_000
+  /// Files of what cookies are signed with, the same on all machines; empty: a key of the process's own.
+  public var keyFiles: [String] = []
   public var secure = false
   public var httpOnly = true
   public var sameSite = SameSite.lax
@@ -54,6 +56,10 @@ public struct StickyConfiguration: Equatable, Sendable {
       Field(
         "size", \.size, .integer(1...10_000_000),
         "source: clients that are remembered; past that, whoever has not come for longest is forgotten."),
+      Field(
+        "keyFile", \.keyFiles, .placedFiles,
+        "cookie: files of 32 or more secret bytes that cookies are signed with, the same on all machines; the first signs. Without them the process has a key of its own."
+      ),
       Field("secure", \.secure, .boolean, "cookie: browsers send it over TLS only."),
       Field("httpOnly", \.httpOnly, .boolean, "cookie: scripts do not see it."),
       Field(
@@ -61,7 +67,7 @@ public struct StickyConfiguration: Equatable, Sendable {
         "cookie: whether browsers send it with requests that other sites cause (RFC 6265bis); None needs secure."),
     ]
   ).checking { sticky, json, reading in
-    let foreign = sticky.key == .source ? ["secure", "httpOnly", "sameSite"] : ["size"]
+    let foreign = sticky.key == .source ? ["keyFile", "secure", "httpOnly", "sameSite"] : ["size"]
     for key in foreign {
       guard case .object(let members) = json.kind, let member = members.first(where: { $0.key == key }) else {
         continue

@@ -42,6 +42,9 @@ public final class Route: Sendable {
     public var host = Host.keep
     public var requestEdits: FieldEdits?
     public var responseEdits: FieldEdits?
+    /// The name of the pool that gets copies of its requests, and what becomes of their fields.
+    public var mirror: String?
+    public var mirrorEdits: FieldEdits?
     /// For the whole exchange; nil is no limit.
     public var timeout: Duration?
     /// nil is the pool's.

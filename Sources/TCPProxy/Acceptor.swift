@@ -57,6 +57,7 @@ extension Worker {
   mutating func replaceService(_ key: Int, _ service: Service) {
     for handle in entrances.handles {
       guard let entrance = entrances.pointer(to: handle), entrance.pointee.key == key else { continue }
+      entrance.pointee.service.replace(by: service)
       entrance.pointee.service = service
       // The new limit may be a higher one.
       if entrance.pointee.isPaused, exhaustedUntil == nil { watch(handle) }
@@ -68,6 +69,7 @@ extension Worker {
   mutating func closeEntrances(where matches: (Int) -> Bool) {
     for handle in entrances.handles {
       guard let entrance = entrances.pointer(to: handle), matches(entrance.pointee.key) else { continue }
+      entrance.pointee.service.close()
       var left = Self.mostAcceptedAtClose
       while left > 0, acceptOne(at: entrance, handle) { left -= 1 }
       if !entrance.pointee.isPaused { poller.remove(entrance.pointee.socket.number) }

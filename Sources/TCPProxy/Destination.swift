@@ -109,7 +109,7 @@ public final class Destination: Sendable {
   ///   - preferred: the hash of the name of the backend that its cookie names.
   func pick(
     avoiding tried: [Backend], client: IPAddress?, serverName: String?, key: UInt64? = nil, preferred: UInt64? = nil,
-    random: inout SeededGenerator, now: Instant, orWait waiter: Waiter
+    random: inout SeededGenerator, now: Instant, orWait waiter: Waiter?
   ) -> Pick {
     var request = PickRequest(now: now)
     let needs = pool.schedulerNeeds

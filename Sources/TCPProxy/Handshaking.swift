@@ -29,6 +29,10 @@ extension Worker {
   /// Those who wait, as far as this turn of the loop goes.
   mutating func continueHandshakes() {
     while let token = turns.takeFirst() {
+      if token.subject == .httpServer {
+        if !takeSecuringTurn(token.handle) { turns.giveBack() }
+        continue
+      }
       // The session may have ended, or have gone on to another backend.
       guard let session = sessions.pointer(to: token.handle), let side = session.pointee.side(token.subject),
         side.pointee.awaitsTurn

@@ -29,6 +29,8 @@ public final class Incidents: Sendable {
     case badRequest
     /// A backend's response broke the rules of HTTP, stopped in the middle, or did not come in time.
     case badResponse
+    /// The copy of a request was not sent, or not answered; the subject is the pool that was to get it.
+    case mirrorDropped
     /// A client was closed because no route takes it.
     case noRoute
     /// A client of the admin server was turned away, or could not be let in.

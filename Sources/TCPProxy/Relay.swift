@@ -89,6 +89,7 @@ extension Worker {
       }
       if token.subject == .httpServer {
         pumpResponse(token.handle)
+        if http.mirrors.count > 0 { readMirrored(token.handle) }
         continue
       }
       guard let session = sessions.pointer(to: token.handle) else { continue }

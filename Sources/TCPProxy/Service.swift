@@ -13,10 +13,15 @@ public final class ListenerCounters: Sendable {
   public let refused = Atomic<Int>(0)
   /// Clients whose PROXY header was missing or malformed since the start.
   public let malformed = Atomic<Int>(0)
+  /// Requests of which another pool has answered a copy (`mirror` of a route), and those whose copy was dropped.
+  public let mirrored = Atomic<Int>(0)
+  public let mirrorsDropped = Atomic<Int>(0)
   /// Where the listener terminates TLS.
   public let handshakes = HandshakeCounters()
   /// Set while a worker has stopped accepting because of a limit: whoever ends a session tells the workers.
   let paused = Atomic<Bool>(false)
+  /// What a reload has put in the place of an earlier service; nil before the first, and when the listener is gone.
+  let current = Mutex<Service?>(nil)
 
   public init() {}
 }
@@ -95,6 +100,36 @@ public final class Service: Sendable {
     trustedProxies = settings.trustedProxies
     routes = settings.routes
     tls = settings.tls
+  }
+
+  /// A reload has put another one in its place.
+  private let isReplaced = Atomic<Bool>(false)
+  /// A reload has closed its address.
+  private let isClosed = Atomic<Bool>(false)
+
+  /// From now on `service` serves the clients of its address.
+  func replace(by service: Service) {
+    if service === self { return }
+    counters.current.withLock { $0 = service }
+    isReplaced.store(true, ordering: .releasing)
+  }
+
+  /// Its address is closed.
+  func close() {
+    isClosed.store(true, ordering: .relaxed)
+    counters.current.withLock { if $0 === self { $0 = nil } }
+  }
+
+  /// What serves its clients now, if that is another one: so that those who make one request after the other notice a
+  /// reload. Nil as well where HTTP is not spoken any longer.
+  @inline(__always)
+  var successor: Service? { isReplaced.load(ordering: .acquiring) ? latest : nil }
+
+  private var latest: Service? { counters.current.withLock { $0?.http == nil ? nil : $0 } }
+
+  /// Its clients make no further request: their address is closed, or speaks HTTP no longer.
+  var isOver: Bool {
+    isReplaced.load(ordering: .acquiring) ? latest == nil : isClosed.load(ordering: .relaxed)
   }
 
   /// Whether a client has to say something before it gets a backend.

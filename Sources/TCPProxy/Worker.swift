@@ -123,6 +123,7 @@ struct Worker: ~Copyable {
         reviewSpares(of: pool)
         exchangesRetry(for: pool)
         closeIdle(of: pool)
+      case .poolRemoved(let pool): closeIdle(of: pool, all: true)
       case .closeSessions(let backend):
         endSessions(of: backend)
         endExchanges(of: backend)

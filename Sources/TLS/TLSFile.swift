@@ -33,7 +33,7 @@ public final class TLSFile: @unchecked Sendable {
   }
 
   /// Lends the bytes for the length of the call.
-  func withBytes<Result, Failure>(
+  public func withBytes<Result, Failure>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     defer { withExtendedLifetime(self) {} }

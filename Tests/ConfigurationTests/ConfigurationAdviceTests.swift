@@ -422,6 +422,30 @@ import Testing
     }
   }
 
+  @Test func copiesThatNobodyWants() throws {
+    #expect(
+      try warnings(
+        """
+        {
+          "listeners": { "a": { "listen": ":1", "mode": "http", "routes": [
+            { "match": { "path": "/a" }, "pool": "p", "mirror": "p" },
+            { "match": { "path": "/b" }, "pool": "p", "mirror": "drained" },
+            { "pool": [{ "pool": "q", "weight": 1 }, { "pool": "p", "weight": 1 }], "mirror": "q" },
+          ] } },
+          "pools": {
+            "p": { "backends": ["h:1"] }, "q": { "backends": ["h:2"] },
+            "drained": { "backends": [{ "address": "h:3", "weight": 0 }] },
+          },
+        }
+        """
+      ).map { $0.split(separator: "warning: ", maxSplits: 1)[1] } == [
+        #"listeners.a.routes[0].mirror: the route's own pool gets the copies as well: each request reaches "p" twice"#,
+        #"listeners.a.routes[1].mirror: every backend of "drained" has weight 0: every copy is dropped"#,
+        #"listeners.a.routes[2].mirror: the route's own pool gets the copies as well: each request reaches "q" twice"#,
+        "pools.drained.backends: every backend has weight 0: no session will be served",
+      ])
+  }
+
   @Test func spareConnectionsTakeOpenFiles() throws {
     func reserve(_ prewarm: Int) throws -> Int {
       let configuration = try read(

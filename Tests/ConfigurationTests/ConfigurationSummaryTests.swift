@@ -44,7 +44,7 @@ import Testing
                       GET, POST app.example.com app.example.com, *.app.example.com, [2001:db8::1] /api, ~ ^/api/v[12]/ \
         X-Version, User-Agent, X-Debug ?page, ?all, ?q 10.0.0.0/8 → pools app 95 %, web 5 %, path rewritten, \
         with the backend as Host, fields of the request changed, fields of the response changed, within 30s, 1 retry, \
-        for whoever has a password, at most 10/s for each X-API-Key
+        copied to pool web, for whoever has a password, at most 10/s for each X-API-Key
                       /old exactly → redirected to https://{host}/new{query} (301)
                       static.example.com → pool app, path rewritten, with the Host www.example.com:8080
                       everything → answered with 404

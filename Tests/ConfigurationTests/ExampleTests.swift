@@ -230,6 +230,7 @@ import Testing
     api.responseHeaders.set = [Entry("Strict-Transport-Security", "max-age=31536000")]
     api.timeout = .seconds(30)
     api.retries = 1
+    api.mirror = "web"
     api.basicFile = "/etc/balancer/users.htpasswd"
     var limit = RouteConfiguration.RateLimit()
     limit.rate = Rate(10, per: .second)
@@ -271,6 +272,7 @@ import Testing
     var sticky = StickyConfiguration()
     sticky.key = .cookie("server")
     sticky.ttl = .seconds(3600)
+    sticky.keyFiles = ["/etc/balancer/sticky.key", "/srv/sticky-old.key"]
     sticky.secure = true
     sticky.httpOnly = false
     sticky.sameSite = .strict

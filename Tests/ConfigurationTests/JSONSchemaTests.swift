@@ -17,7 +17,7 @@ import Testing
     "http-hash-inherited-by-tcp", "http-client-timeout-off", "tcp-pool-keys-in-http", "http-over-tls",
     "route-match-compared",
     "route-respond-compared",
-    "route-rewrite-compared", "route-split-compared", "sticky-keys", "health-http-compared",
+    "route-rewrite-compared", "route-mirror-compared", "route-split-compared", "sticky-keys", "health-http-compared",
     "health-key-of-another-type", "health-script-missing", "health-script-without-program",
     "same-listen-address-written-otherwise", "same-listen-socket", "tls-listener", "tls-together",
   ]

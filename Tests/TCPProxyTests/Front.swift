@@ -69,6 +69,16 @@ final class Front {
     group.replace(0, service: Service(listener: "web", counters: ListenerCounters(), destination: destination))
   }
 
+  /// The same with how HTTP is spoken.
+  func replace(http: HTTPService?) {
+    var settings = Service.Settings()
+    settings.http = http
+    group.replace(
+      0,
+      service: Service(
+        listener: "web", counters: counters, destination: Self.destination(pool) { _ in }, settings: settings))
+  }
+
   /// As a verdict does.
   func setHealth(_ health: BackendHealth, of backend: Int) {
     pool.setHealth(health, of: backends[backend])

@@ -22,7 +22,7 @@ struct HTTPStickyTests {
       // As `Front` makes them.
       let backends = servers.map { Backend(pool: "web", name: "\($0.address)", address: $0.address) }
       let cookies = try #require(
-        StickyCookies(try StickyCookie(name: "server", isSecure: false), key: key, pool: "web", backends: backends))
+        StickyCookies(try StickyCookie(name: "server", isSecure: false), keys: [key], pool: "web", backends: backends))
       front = try Front(servers.map(\.address), http: HTTPService()) { $0.cookies = cookies }
     }
 

@@ -17,6 +17,7 @@ extension RouteConfiguration {
     if responseHeaders != HeaderEditsConfiguration() { parts.append("fields of the response changed") }
     if let timeout { parts.append("within \(timeout.written)") }
     if let retries { parts.append(retries == 1 ? "1 retry" : "\(retries) retries") }
+    if let mirror { parts.append("copied to pool \(mirror)") }
     if basicFile != nil { parts.append("for whoever has a password") }
     if let rateLimit {
       let whom =

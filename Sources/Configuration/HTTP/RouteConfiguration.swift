@@ -52,6 +52,8 @@ public struct RouteConfiguration: Equatable, Sendable {
   public var timeout: Duration?
   /// nil is the pool's.
   public var retries: Int?
+  /// The pool that gets copies of its requests.
+  public var mirror: String?
   /// A file of names and hashed passwords (htpasswd).
   public var basicFile: String?
   public var rateLimit: RateLimit?
@@ -67,6 +69,10 @@ public struct RouteConfiguration: Equatable, Sendable {
   static let shape = Shape<Self>.object(
     Self(), definition: "route", exactlyOne: ["pool", "redirect", "respond"], fields
   ).checking { route, json, reading in
+    if route.mirror != nil, route.pools.isEmpty, let mirror = json["mirror"] {
+      reading.fail(
+        at: mirror.location, path: "\(reading.path).mirror", "belongs to \"pool\": what is answered here has no copy")
+    }
     guard case .prefix = route.rewrite, route.match.pathPrefix == nil, let rewrite = json["rewrite"] else { return }
     reading.fail(
       at: rewrite["prefix"]?.location ?? rewrite.location,
@@ -101,6 +107,9 @@ public struct RouteConfiguration: Equatable, Sendable {
       Field(
         "retries", \.retries, .optional(.integer(0...10)),
         "http: further attempts for a request of which nothing was answered. Default: the pool's."),
+      Field(
+        "mirror", \.mirror, .optional(.pool),
+        "http: the pool that gets a copy of each request, by name; its responses are thrown away."),
       Field("auth", \.basicFile, .optional(Self.authShape), "http: who may come."),
       Field("rateLimit", \.rateLimit, .optional(RateLimit.shape), "http: how many requests may come; more get 429."),
     ]

@@ -12,6 +12,8 @@ struct BackendConnection: ~Copyable {
   var connection: Connection
   /// Whom it serves now; none while it is idle.
   var exchange = Handle.none
+  /// The copy of a request that it carries instead.
+  var mirror = Handle.none
   var isConnecting = true
   /// Connected, and the TLS handshake is under way.
   var isSecuring = false

@@ -60,6 +60,9 @@ struct Exchange: ~Copyable {
   /// Whether the client's can.
   var keepsClient = true
   var failures: UInt8 = 0
+  /// How far its copy for another pool is, and the body of that.
+  var mirror = MirrorState.none
+  var copiedBody = HeldBytes()
   var awaitsRetry = false
   var isRetrying = false
   /// The wait for a backend ends here.

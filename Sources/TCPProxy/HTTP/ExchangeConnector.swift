@@ -3,7 +3,6 @@ import Base
 import HTTPCore
 import Logging
 import Reactor
-import TLS
 
 /// From a request to a connection that carries it: picking a backend, taking an idle connection or making one, trying
 /// another. What `Connector.swift` does for sessions, for one request at a time.
@@ -84,7 +83,11 @@ extension Worker {
     if exchange.pointee.notes.access.isLogged { exchange.pointee.notes.access.attempt(at: Clock.now) }
     let destination = exchange.pointee.destination
     if destination.pool.schedulerNeeds.contains(.answers) { exchange.pointee.sentAt = Clock.now }
-    if !exchange.pointee.needsFresh, let server = takeIdle(for: exchange, backend) {
+    if !exchange.pointee.needsFresh,
+      let server = takeIdle(
+        destination, backend,
+        isChecked: !exchange.pointee.head.method.isIdempotent || exchange.pointee.keptBody == nil)
+    {
       exchange.pointee.isReused = true
       assign(server, handle, exchange)
       sendRequest(handle, exchange)
@@ -119,21 +122,22 @@ extension Worker {
     }
   }
 
-  /// An idle connection that may carry this exchange.
-  private mutating func takeIdle(for exchange: UnsafeMutablePointer<Exchange>, _ backend: Backend) -> Handle? {
+  /// An idle connection that may carry a request.
+  /// - Parameter isChecked: the request may not be sent twice: it is worth a look whether the connection is still there.
+  mutating func takeIdle(_ destination: Destination, _ backend: Backend, isChecked: Bool) -> Handle? {
     // One that keeps its client's address is that client's alone.
-    guard exchange.pointee.destination.sharesConnections else { return nil }
+    guard destination.sharesConnections else { return nil }
     while let handle = http.takeIdle(backend) {
       guard let server = http.servers.pointer(to: handle) else { return nil }
       // A reload may have changed how connections are made.
-      guard server.pointee.destination.sharesConnections(with: exchange.pointee.destination),
-        server.pointee.peer === exchange.pointee.destination.tls?.known(backend)
+      guard server.pointee.destination.sharesConnections(with: destination),
+        server.pointee.peer === destination.tls?.known(backend)
       else {
         closeServer(handle)
         continue
       }
-      // The news of its end may be on the way. What may not be sent twice is worth a look.
-      if !exchange.pointee.head.method.isIdempotent || exchange.pointee.keptBody == nil,
+      // The news of its end may be on the way.
+      if isChecked,
         SocketIO.peek(server.pointee.connection.socket.number, into: http.buffers.input, count: 1) != .blocked
       {
         closeServer(handle)
@@ -171,7 +175,8 @@ extension Worker {
 
   /// The backend has answered the connect.
   mutating func connected(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
-    guard let server = http.servers.pointer(to: exchange.pointee.server) else { return }
+    let serverHandle = exchange.pointee.server
+    guard let server = http.servers.pointer(to: serverHandle) else { return }
     if let client = http.clients.pointer(to: exchange.pointee.client),
       let writer = exchange.pointee.destination.sendProxy,
       !sendProxyHeader(writer, client, server.pointee.connection.socket.number)
@@ -179,54 +184,32 @@ extension Worker {
       connectFailed(handle, exchange, "the PROXY header could not be sent")
       return
     }
-    server.pointee.isConnecting = false
-    switch exchange.pointee.destination.tls?.peer(of: server.pointee.backend) {
-    case nil, .inTheClear: sendRequest(handle, exchange)
-    case .unknown: connectFailed(handle, exchange, "TLS: it is not known how to speak to this backend")
-    case .tls(let peer):
-      do throws(TLSFailure) {
-        server.pointee.connection.tls = Box(TLSSide(try peer.makeEngine(), kernel: false))
-        server.pointee.peer = peer
-        server.pointee.isSecuring = true
-        group.admission.hold(TLSSide.openSSLMemory)
-      } catch {
-        connectFailed(handle, exchange, "TLS: \(error)")
-        return
+    switch beginSecuring(serverHandle, server) {
+    case .inTheClear: sendRequest(handle, exchange)
+    case .failed(let cause): connectFailed(handle, exchange, cause)
+    case .begun:
+      if exchange.pointee.phase == .connecting { break }
+      exchange.pointee.phase = .connecting
+      if let client = http.clients.pointer(to: exchange.pointee.client) {
+        setDeadline(exchange.pointee.client, client, now.later(exchange.pointee.destination.connectNanoseconds))
       }
-      if exchange.pointee.phase != .connecting {
-        exchange.pointee.phase = .connecting
-        if let client = http.clients.pointer(to: exchange.pointee.client) {
-          setDeadline(
-            exchange.pointee.client, client, now.later(exchange.pointee.destination.connectNanoseconds))
-        }
-      }
-      continueSecuring(handle, exchange, server)
     }
   }
 
-  /// Something has come within the handshake with a backend.
-  mutating func continueSecuring(
-    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ server: UnsafeMutablePointer<BackendConnection>
-  ) {
-    guard let side = server.pointee.connection.tls.pointer else { return }
-    switch http.buffers.handshake(&server.pointee.connection, side) {
-    case .waiting: break
-    case .done:
-      server.pointee.isSecuring = false
-      sendRequest(handle, exchange)
-    case .failed(let words): connectFailed(handle, exchange, "TLS: \(words)")
-    }
-  }
-
-  private mutating func sendProxyHeader(
-    _ writer: ProxyHeaderWriter, _ client: UnsafeMutablePointer<HTTPClient>, _ socket: Int32
-  ) -> Bool {
+  /// Writes the PROXY header of a client to the start of `HTTPBuffers.head`.
+  /// - Returns: its size.
+  func proxyHeader(_ writer: ProxyHeaderWriter, _ client: UnsafeMutablePointer<HTTPClient>) -> Int {
     let source = client.pointee.address.map { SocketAddress.ip($0, port: client.pointee.port) }
     let destination = SocketIO.localAddress(of: client.pointee.connection.socket.number)
-    let room = http.buffers.head
-    let count = writer.write(
-      source: source ?? .unix(""), destination: destination ?? .unix(""), authority: nil, to: room)
-    guard let base = room.baseAddress else { return false }
+    return writer.write(
+      source: source ?? .unix(""), destination: destination ?? .unix(""), authority: nil, to: http.buffers.head)
+  }
+
+  private func sendProxyHeader(
+    _ writer: ProxyHeaderWriter, _ client: UnsafeMutablePointer<HTTPClient>, _ socket: Int32
+  ) -> Bool {
+    let count = proxyHeader(writer, client)
+    guard let base = http.buffers.head.baseAddress else { return false }
     return SocketIO.send(socket, from: base, count: count, more: true) == .bytes(count)
   }
 
@@ -285,11 +268,12 @@ extension Worker {
     }
   }
 
-  /// Closes the idle connections to backends that the pool does not use now.
-  mutating func closeIdle(of pool: Pool) {
+  /// Closes the idle connections to backends that the pool does not use now, or to all.
+  mutating func closeIdle(of pool: Pool, all: Bool = false) {
     for handle in http.servers.handles {
       guard let server = http.servers.pointer(to: handle), server.pointee.exchange == .none,
-        server.pointee.destination.pool === pool, !pool.isUsable(server.pointee.backend)
+        server.pointee.mirror == .none, server.pointee.destination.pool === pool,
+        all || !pool.isUsable(server.pointee.backend)
       else { continue }
       http.removeIdle(handle)
       closeServer(handle)

@@ -40,7 +40,9 @@ extension Worker {
   }
 
   /// Whether a client's request is its last: this program is ending, or the client's time is over.
-  func isLast(_ client: UnsafeMutablePointer<HTTPClient>) -> Bool { isDraining || client.pointee.lifeEnd <= now }
+  func isLast(_ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
+    isDraining || client.pointee.service.isOver || client.pointee.lifeEnd <= now
+  }
 
   /// Sets how long the next request may be in coming.
   mutating func awaitRequest(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
@@ -60,6 +62,12 @@ extension Worker {
       log(
         exchange, client, ending, status: status ?? exchange.status, sent: sent ?? exchange.bytesToClient)
     }
+    if exchange.mirror == .collecting, let client = http.clients.pointer(to: exchange.client),
+      let mirror = exchange.route?.mirror
+    {
+      countDropped(client.pointee.service, mirror.pool, "its body did not come to its end")
+    }
+    http.forgetCopy(&exchange)
     if let encoder = exchange.encoder.take() { http.encoders.give(back: encoder) }
     exchange.endRetry()
     if exchange.failures > 0 { http.tried[handle] = nil }
@@ -106,7 +114,8 @@ extension Worker {
 
   // MARK: Connections to backends
 
-  private mutating func releaseServer(_ handle: Handle, isReusable: Bool) {
+  /// A connection has served a request.
+  mutating func releaseServer(_ handle: Handle, isReusable: Bool) {
     guard let server = http.servers.pointer(to: handle) else { return }
     server.pointee.exchange = .none
     server.pointee.served &+= 1
@@ -149,6 +158,7 @@ extension Worker {
     guard let server = http.servers.pointer(to: handle) else { return }
     server.pointee.timer = .none
     guard server.pointee.exchange == .none else { return }
+    if server.pointee.mirror != .none { return mirrorTimer(handle, server) }
     http.removeIdle(handle)
     closeServer(handle)
   }
@@ -222,6 +232,8 @@ extension Worker {
         } else {
           cutResponse(exchangeHandle, exchange, .drained)
         }
+      } else if server.pointee.mirror != .none {
+        endMirrored(handle, cause: "the backend went down", isBackends: false)
       } else {
         http.removeIdle(handle)
         closeServer(handle)

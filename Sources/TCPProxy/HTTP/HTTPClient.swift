@@ -23,8 +23,9 @@ struct HTTPClient: ~Copyable {
     case lingering
   }
 
-  let service: Service
-  let http: HTTPService
+  /// As its last request found them: see `Service.successor`.
+  private(set) var service: Service
+  private(set) var http: HTTPService
   var connection: Connection
   var phase = Phase.idle
   var exchange = Handle.none
@@ -41,7 +42,7 @@ struct HTTPClient: ~Copyable {
   var address: IPAddress?
   var port: UInt16
   /// Whether what it says of those behind it is believed.
-  let isTrusted: Bool
+  private(set) var isTrusted = false
   var ticket: ClientTable.Ticket?
   /// The name that it asked for in its TLS handshake, in lower case; nil without one.
   var serverName: String?
@@ -74,8 +75,15 @@ struct HTTPClient: ~Copyable {
     connection.isThorough = address == nil
     self.address = address
     self.port = port
-    isTrusted = if let address, let trusted = service.trustedProxies { trusted.contains(address) } else { false }
     deadline = now
+    follow(service, http)
+  }
+
+  /// From the next request on it is served by another service.
+  mutating func follow(_ service: Service, _ http: HTTPService) {
+    self.service = service
+    self.http = http
+    isTrusted = if let address, let trusted = service.trustedProxies { trusted.contains(address) } else { false }
   }
 
   /// The port that it came to; nil for a unix socket.

@@ -6,12 +6,15 @@ public final class HTTPRoutes: Sendable {
     let route: Route
     /// Of each share of the route.
     let destinations: [Destination]
+    /// Where copies of its requests go; nil makes none.
+    let mirror: Destination?
     /// Who may come; nil is everyone.
     let gate: Gate?
 
-    public init(_ route: Route, _ destinations: [Destination], gate: Gate? = nil) {
+    public init(_ route: Route, _ destinations: [Destination], mirror: Destination? = nil, gate: Gate? = nil) {
       self.route = route
       self.destinations = destinations
+      self.mirror = mirror
       self.gate = gate
     }
   }

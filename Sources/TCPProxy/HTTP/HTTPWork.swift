@@ -12,6 +12,9 @@ struct HTTPWork: ~Copyable {
   var clients = Slab<HTTPClient>()
   var exchanges = Slab<Exchange>()
   var servers = Slab<BackendConnection>()
+  /// Copies of requests, each with a connection of its own.
+  var mirrors = Slab<MirroredRequest>()
+  var mirrorRoom = MirrorRoom()
   var buffers = HTTPBuffers()
   var paths = PathRoom()
   /// Where regular expressions are matched.
@@ -80,6 +83,13 @@ struct HTTPWork: ~Copyable {
       }
     }
     return UnsafeRawBufferPointer(dateText)
+  }
+
+  /// There will be no copy of a request: gives back what it has taken.
+  mutating func forgetCopy(_ exchange: inout Exchange) {
+    if exchange.mirror == .collecting { mirrorRoom.leave(exchange.copiedBody.count) }
+    exchange.mirror = .none
+    exchange.copiedBody.free(into: &buffers.blocks)
   }
 
   // MARK: Idle connections

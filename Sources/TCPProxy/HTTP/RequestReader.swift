@@ -106,6 +106,9 @@ extension Worker {
       case .idle, .head:
         // A client that asks on and on without reading the answers waits for itself.
         guard client.pointee.connection.unsent.isEmpty else { return }
+        if let service = client.pointee.service.successor, let http = service.http {
+          client.pointee.follow(service, http)
+        }
         switch http.buffers.receive(&client.pointee.connection, atMost: Self.headReadSize) {
         case .bytes(let count): takeHead(handle, client, count)
         case .blocked: return
@@ -200,6 +203,10 @@ extension Worker {
     exchange.keepsClient = head.keepsAlive && !isLast(client)
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
+    // Whoever switches protocols has no end that a copy could have.
+    if route?.mirror != nil, head.upgrade == .none {
+      http.exchanges.pointer(to: exchangeHandle)?.pointee.mirror = .wanted
+    }
     if let timeout = route?.route.settings.timeout { client.pointee.exchangeEnd = now + timeout }
     http.parsed = exchangeHandle
     findBackend(exchangeHandle)
@@ -249,6 +256,9 @@ extension Worker {
         exchange.pointee.hasSpentBody = true
         exchange.pointee.bytesToBackend &+= taken.body.count
         exchange.pointee.bodyReceived &+= taken.body.count
+        if exchange.pointee.mirror == .collecting {
+          collect(UnsafeRawBufferPointer(rebasing: input[taken.body]), exchange, client)
+        }
         let delivery = sendBody(
           taken, input, &exchange.pointee.requestChunks, exchange.pointee.head.framing, isLast: isLast,
           isRequest: true, to: &server.pointee.connection)

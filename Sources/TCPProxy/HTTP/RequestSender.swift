@@ -36,6 +36,7 @@ extension Worker {
       requestSent(handle, exchange)
       return
     }
+    if exchange.pointee.mirror == .wanted { beginCollecting(exchange, client) }
     let more = client.pointee.connection.hasNews || client.pointee.connection.isReadable
     guard sendHead(size, more: more && !head.expectsContinue, to: server, handle, exchange) else { return }
     setDeadline(exchange.pointee.client, client, now.later(client.pointee.http.bodyNanoseconds))
@@ -69,17 +70,26 @@ extension Worker {
     return true
   }
 
+  /// - Parameter copy: the backend of another pool that gets the same request, whose body is here as a whole.
   /// - Returns: its size, at the start of `HTTPBuffers.head`.
-  private mutating func writeHead(
-    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
+  mutating func writeHead(
+    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>,
+    copyFor copy: Backend? = nil
   ) -> Int {
     var rewrite = RequestRewrite()
     rewrite.path = outgoingPath(exchange)
+    if copy != nil {
+      rewrite.passesExpect = false
+      if exchange.pointee.head.framing != .none {
+        rewrite.framing = .length(UInt64(exchange.pointee.keptBody ?? exchange.pointee.copiedBody.count))
+      }
+    }
     if let route = exchange.pointee.route?.route.settings {
-      rewrite.edits = route.requestEdits
+      rewrite.edits = copy == nil ? route.requestEdits : route.mirrorEdits
       switch route.host {
       case .keep: break
-      case .backend: http.host = Array((exchange.pointee.backend?.address.description ?? "").utf8)
+      case .backend:
+        http.host = Array(((copy ?? exchange.pointee.backend)?.address.description ?? "").utf8)
       case .text(let text): http.host = text
       }
       if route.host != .keep { return writeHead(exchange, client, rewrite, hasHost: true) }
@@ -124,8 +134,11 @@ extension Worker {
   mutating func requestSent(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
     if exchange.pointee.isSent { return }
     exchange.pointee.isSent = true
-    guard let client = http.clients.pointer(to: exchange.pointee.client), exchange.pointee.status == 0 else { return }
-    setDeadline(exchange.pointee.client, client, now.later(exchange.pointee.destination.responseNanoseconds))
+    guard let client = http.clients.pointer(to: exchange.pointee.client) else { return }
+    if exchange.pointee.status == 0 {
+      setDeadline(exchange.pointee.client, client, now.later(exchange.pointee.destination.responseNanoseconds))
+    }
+    if exchange.pointee.mirror != .none { mirror(handle, exchange, client) }
   }
 
   /// The client's body breaks the rules: nobody can tell where the next request would begin.

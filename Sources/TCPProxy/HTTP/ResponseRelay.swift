@@ -11,6 +11,7 @@ extension Worker {
     server.pointee.connection.notice(readiness)
     let exchangeHandle = server.pointee.exchange
     guard let exchange = http.exchanges.pointer(to: exchangeHandle) else {
+      if server.pointee.mirror != .none { return mirrorEvent(handle, server, readiness) }
       // It owes nobody a word: whatever it says, it is not to be trusted with the next request.
       if server.pointee.connection.isReadable {
         http.removeIdle(handle)
@@ -29,7 +30,7 @@ extension Worker {
     }
     if server.pointee.isSecuring {
       if !server.pointee.connection.unsent.isEmpty { _ = http.buffers.flush(&server.pointee.connection) }
-      continueSecuring(exchangeHandle, exchange, server)
+      continueSecuring(handle, server)
       return
     }
     if readiness.contains(.writable), !server.pointee.connection.unsent.isEmpty {
@@ -241,19 +242,19 @@ extension Worker {
         group.onOutcome(backend, nil)
       }
     }
-    // What a client of another identity must not get: see `Exchange.isPersonal`.
-    if http.responseFields.contains(.wwwAuthenticate) { exchange.pointee.keepsServer = keepsServer(bytes, exchange) }
+    if bindsConnection(bytes) { exchange.pointee.keepsServer = false }
     return writeResponse(head, bytes, exchange, client)
   }
 
   /// NTLM and Negotiate authenticate the connection and not the request: another client on it would be that user.
-  private func keepsServer(_ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>) -> Bool {
+  func bindsConnection(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard http.responseFields.contains(.wwwAuthenticate) else { return false }
     var next = http.responseFields.index(of: .wwwAuthenticate, from: 0)
     while let index = next {
-      if AuthenticationScheme.bindsConnection(bytes[http.responseFields[index].value]) { return false }
+      if AuthenticationScheme.bindsConnection(bytes[http.responseFields[index].value]) { return true }
       next = http.responseFields.index(of: .wwwAuthenticate, from: index + 1)
     }
-    return exchange.pointee.keepsServer
+    return false
   }
 
   /// The lines that a response gets here, in `HTTPWork.lines`.

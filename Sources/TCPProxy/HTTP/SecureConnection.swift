@@ -105,50 +105,57 @@ extension HTTPBuffers {
   }
 
   enum Handshake {
+    /// Nothing had come.
+    case blocked
+    /// The backend has to say more.
     case waiting
+    /// More may have come already.
+    case unfinished
     case done
     case failed(String)
   }
 
-  /// Takes the handshake with a backend as far as it goes now.
+  /// Reads once and takes the handshake with a backend one step further.
   mutating func handshake(
     _ connection: UnsafeMutablePointer<Connection>, _ side: UnsafeMutablePointer<TLSSide>
   ) -> Handshake {
-    while true {
-      var received = 0
-      if side.pointee.hasBegun {
-        guard connection.pointee.isReadable else { return .waiting }
-        switch SocketIO.receive(connection.pointee.socket.number, into: tls.input, count: 16 << 10) {
-        case .bytes(let count): received = count
-        case .blocked:
+    var received = 0
+    if side.pointee.hasBegun {
+      guard connection.pointee.isReadable else { return .blocked }
+      let wanted = 16 << 10
+      switch SocketIO.receive(connection.pointee.socket.number, into: tls.input, count: wanted) {
+      case .bytes(let count):
+        received = count
+        if count < wanted, !connection.pointee.isThorough, !connection.pointee.isFinished {
           connection.pointee.isReadable = false
-          return .waiting
-        case .ended: return .failed("the backend closed the connection during the handshake")
-        case .failed(let error): return .failed("\(error) during the handshake")
         }
+      case .blocked:
+        connection.pointee.isReadable = false
+        return .blocked
+      case .ended: return .failed("the backend closed the connection during the handshake")
+      case .failed(let error): return .failed("\(error) during the handshake")
       }
-      side.pointee.hasBegun = true
-      var wire = TLSWire(input: tls.received(received), output: tls.output)
-      var isOver = false
-      while !isOver {
-        let step = side.pointee.engine.handshake(&wire)
-        if let words = wire.output.baseAddress, !wire.output.isEmpty {
-          _ = write(words, wire.output.count, to: connection, more: false)
-          wire.clearOutput()
-        } else if step == .needsOutput {
-          return .failed("OpenSSL asked for room that it already had")
+    }
+    side.pointee.hasBegun = true
+    var wire = TLSWire(input: tls.received(received), output: tls.output)
+    while true {
+      let step = side.pointee.engine.handshake(&wire)
+      if let words = wire.output.baseAddress, !wire.output.isEmpty {
+        _ = write(words, wire.output.count, to: connection, more: false)
+        wire.clearOutput()
+      } else if step == .needsOutput {
+        return .failed("OpenSSL asked for room that it already had")
+      }
+      switch step {
+      case .needsInput: return connection.pointee.isReadable ? .unfinished : .waiting
+      case .needsOutput: break
+      case .failed(let failure): return .failed("\(failure)")
+      case .done:
+        if let rest = wire.input.baseAddress, !wire.input.isEmpty {
+          side.pointee.early.hold(rest, count: wire.input.count)
+          connection.pointee.isReadable = true
         }
-        switch step {
-        case .needsInput: isOver = true
-        case .needsOutput: break
-        case .failed(let failure): return .failed("\(failure)")
-        case .done:
-          if let rest = wire.input.baseAddress, !wire.input.isEmpty {
-            side.pointee.early.hold(rest, count: wire.input.count)
-            connection.pointee.isReadable = true
-          }
-          return .done
-        }
+        return .done
       }
     }
   }

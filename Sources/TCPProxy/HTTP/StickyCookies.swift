@@ -14,11 +14,11 @@ public final class StickyCookies: Sendable {
   private let indices: [UInt64: Int]
 
   /// - Parameters:
-  ///   - key: the same for as long as cookies are to count.
+  ///   - keys: the same for as long as cookies are to count: the first signs, those behind it are still taken.
   ///   - backends: of the pool.
   /// - Returns: nil when there is no memory.
-  public init?(_ cookie: StickyCookie, key: MessageKey, pool: String, backends: [Backend]) {
-    guard let tokens = StickyTokens(keys: [key], pool: pool, backends: backends.map(\.name)) else { return nil }
+  public init?(_ cookie: StickyCookie, keys: [MessageKey], pool: String, backends: [Backend]) {
+    guard let tokens = StickyTokens(keys: keys, pool: pool, backends: backends.map(\.name)) else { return nil }
     self.cookie = cookie
     self.tokens = tokens
     hashes = backends.map(\.nameHash)

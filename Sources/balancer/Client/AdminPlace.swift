@@ -49,7 +49,7 @@ struct AdminPlace {
 
   private static func token(_ file: AdminConfiguration?) throws(AdminAccess.Failure) -> String? {
     guard let path = file?.tokenFile else { return file?.token }
-    do throws(ListenerFiles.Refused) { return String(decoding: try ListenerFiles.token(of: path), as: UTF8.self) } catch {
+    do throws(NamedFiles.Refused) { return String(decoding: try NamedFiles.token(of: path), as: UTF8.self) } catch {
       throw AdminAccess.Failure(
         ExitStatus.notPermitted,
         "\(error.messages.joined(separator: "\n"))\nIt is \"admin.tokenFile\"; BALANCER_TOKEN gives a token without it.")

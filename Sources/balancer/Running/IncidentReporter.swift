@@ -47,6 +47,9 @@ struct IncidentReporter {
       logger.warning("listener \(entry.subject): \(requests) refused: \(entry.cause)")
     case .badResponse:
       logger.error("pool \(entry.subject): \(requests) without a good response: \(entry.cause)")
+    case .mirrorDropped:
+      let copies = entry.count == 1 ? "a copy of a request was" : "\(entry.count) copies of requests were"
+      logger.warning("pool \(entry.subject): \(copies) dropped, of which no client notices: \(entry.cause)")
     case .exhausted: break
     case .adminRefused:
       logger.warning(

@@ -33,7 +33,7 @@ extension Supervisor {
     var running: RunningPool
     do throws(TLSProblems) {
       running = try RunningPool(
-        former.configuration, tls: tls, names: names, overrides: overrides, former: former)
+        former.configuration, tls: tls, files: files, names: names, overrides: overrides, former: former)
     } catch {
       log.logger("names").error("pool \(name) keeps the backends that it has: \(error)")
       return
@@ -41,6 +41,8 @@ extension Supervisor {
     if running.resolved == former.resolved { return }
     running.commit()
     pools[name] = running
+    // Cookies name the backends that there are.
+    renewListeners { [listeners] in listeners[$0]?.configuration.pools.contains(name) == true }
     workers.keepSpares(spareOrders)
 
     let logger = log.logger("names")

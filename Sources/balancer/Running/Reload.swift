@@ -13,10 +13,10 @@ extension Supervisor {
   mutating func reload() {
     awaited = nil
     let new: Configuration
-    let newFiles: ListenerFiles
+    let newFiles: NamedFiles
     do {
       new = try file.load()
-      newFiles = try ListenerFiles(new)
+      newFiles = try NamedFiles(new)
     } catch {
       refuse("\(error)")
       return
@@ -67,9 +67,12 @@ extension Supervisor {
     report.changes = lines
     report.warnings = warnings(difference, plan)
     conclude(
-      report, .notice, "\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
+      report, .notice,
+      lines.isEmpty
+        ? "\(file.path) is in force with what its files hold now"
+        : "\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
     for line in lines { logger.notice("\(line)") }
-    if !files.isSame(as: formerFiles) { logger.notice("files of errorPages or auth were read anew") }
+    if !files.isSame(as: formerFiles) { logger.notice("files of errorPages, auth or sticky were read anew") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
     for warning in report.warnings { logger.warning("\(warning)") }
     if !hadTLS, let words = KernelAdvice.tls(new) { logger.info("\(words)") }
@@ -83,7 +86,7 @@ extension Supervisor {
       lines.append("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
     }
     lines += ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings.map { "\($0)" }
-    lines += KernelAdvice.warnings(new)
+    lines += files.warnings + KernelAdvice.warnings(new)
     Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { lines.append($0) }
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
       lines.append("listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
@@ -115,7 +118,7 @@ extension Supervisor {
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
   private struct Plan {
     let configuration: Configuration
-    let files: ListenerFiles
+    let files: NamedFiles
     let tls: TLSContexts
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
@@ -124,11 +127,12 @@ extension Supervisor {
 
     init(_ configuration: Configuration, _ tls: TLSContexts, running: borrowing Supervisor) throws {
       self.configuration = configuration
-      files = try ListenerFiles(configuration)
+      files = try NamedFiles(configuration)
       self.tls = tls
       for pool in configuration.pools {
         pools[pool.name] = try RunningPool(
-          pool, tls: tls, names: running.names, overrides: running.overrides, former: running.pools[pool.name])
+          pool, tls: tls, files: files, names: running.names, overrides: running.overrides,
+          former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
@@ -146,6 +150,7 @@ extension Supervisor {
     tls = plan.tls
     names.keep(only: configuration.hostNames)
     forgetOverrides()
+    let gone = pools.filter { plan.pools[$0.key] == nil }.map(\.value.pool)
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
@@ -167,6 +172,7 @@ extension Supervisor {
     for entrance in plan.opened { open(entrance, logger) }
     openAdmin(plan.admin)
     backendsChanged(removed: removed)
+    for pool in gone { workers.poolRemoved(pool) }
     // A higher limit may let clients in.
     workers.resumeAccepting()
   }

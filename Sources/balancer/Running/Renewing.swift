@@ -48,7 +48,7 @@ extension Supervisor {
   mutating func watchTLS() {
     upkeep.generation += 1
     if upkeep.watcher == nil {
-      if tls.isEmpty { return }
+      if tls.isEmpty, files.record.paths.isEmpty { return }
       do throws(SystemError) {
         let mailbox = self.mailbox
         let watcher = try TLSWatcher { mailbox.post(.renewal(generation: $0, $1)) }
@@ -60,7 +60,7 @@ extension Supervisor {
         return
       }
     }
-    upkeep.watcher?.watch(tls, generation: upkeep.generation, upkeep.commons)
+    upkeep.watcher?.watch(tls, files.record, generation: upkeep.generation, upkeep.commons)
     upkeep.nextLook = tls.certificates.isEmpty ? nil : Clock.now + TLSUpkeep.calendarInterval
   }
 
@@ -103,14 +103,12 @@ extension Supervisor {
       return
     case .listener(let name, let server):
       tls.replace(listener: name, server)
-      guard let listener = listeners[name]?.renewed(pools: pools, tls: tls) else { return }
-      listeners[name] = listener
-      for entrance in entrances.entrances
-      where Entrances.owner(of: entrance, among: Array(listeners.values))?.configuration.name == name {
-        workers.replace(entrance.key, service: listener.service)
-      }
+      renewListeners { $0 == name }
       logger.notice("listener \(name): new clients get \(Self.summary(server.context.certificates))")
       Self.say(server.context.warnings.map { "listener \(name): \($0)" }) { logger.warning("\($0)") }
+    case .named:
+      filesChanged()
+      return
     case .backends(let settings, let client):
       tls.replace(settings, client)
       let owner = tls.owners[settings] ?? "pools"
@@ -123,6 +121,31 @@ extension Supervisor {
       Self.say(client.context.warnings.map { "\(owner): \($0)" }) { logger.warning("\($0)") }
     }
     tellExpiry()
+  }
+
+  /// Files of errorPages, auth or sticky were written.
+  private mutating func filesChanged() {
+    do throws(ConfigurationErrors) {
+      // What is whole when all are read again is taken as by a reload.
+      if try NamedFiles(configuration).isSame(as: files) { return }
+      apply(configuration)
+    } catch {
+      let logger = log.logger("files")
+      logger.error("what files of errorPages, auth or sticky hold now is refused, what they held before stays in use:")
+      Self.say(error.errors.map(\.description)) { logger.error("\($0)") }
+    }
+  }
+
+  /// Gives listeners the pools and contexts as they are now: from their next request on clients are served by these.
+  mutating func renewListeners(where matches: (String) -> Bool) {
+    for (name, listener) in listeners where matches(name) { listeners[name] = listener.renewed(pools: pools, tls: tls) }
+    let owners = Array(listeners.values)
+    for entrance in entrances.entrances {
+      guard let owner = Entrances.owner(of: entrance, among: owners), matches(owner.configuration.name) else {
+        continue
+      }
+      workers.replace(entrance.key, service: owner.service)
+    }
   }
 
   /// `/etc/balancer/site.pem (CN=www.example.com, until 2027-02-14) and 2 more`

@@ -100,7 +100,16 @@ extension Route.Settings {
       case .backend: .backend
       case .text(let text): .text(Array(text.utf8))
       }
-    requestEdits = try FieldEdits(route.requestHeaders)
+    mirror = route.mirror
+    if mirror == nil {
+      requestEdits = try FieldEdits(route.requestHeaders)
+    } else {
+      let isNamed = route.requestHeaders.names(Self.mirrorField)
+      // Of a client it would say nothing, so that it has to be believed where it comes.
+      requestEdits = try FieldEdits(route.requestHeaders, before: isNamed ? [] : [.init(.remove, Self.mirrorField)])
+      mirrorEdits = try FieldEdits(
+        route.requestHeaders, before: isNamed ? [] : [.init(.set, Self.mirrorField, "true")])
+    }
     responseEdits = try FieldEdits(route.responseHeaders)
     timeout = route.timeout
     retries = route.retries
@@ -118,12 +127,23 @@ extension Route.Settings {
   }
 }
 
+extension Route.Settings {
+  /// What tells a copy from the request that it is of; `requestHeaders` may say otherwise.
+  fileprivate static var mirrorField: String { "X-Mirrored" }
+}
+
+extension HeaderEditsConfiguration {
+  fileprivate func names(_ field: String) -> Bool {
+    (set.map(\.name) + add.map(\.name) + remove).contains { $0.lowercased() == field.lowercased() }
+  }
+}
+
 extension FieldEdits {
   /// nil where nothing changes.
-  fileprivate convenience init?(_ edits: HeaderEditsConfiguration) throws {
-    if edits == HeaderEditsConfiguration() { return nil }
+  fileprivate convenience init?(_ edits: HeaderEditsConfiguration, before: [Edit] = []) throws {
+    if edits == HeaderEditsConfiguration(), before.isEmpty { return nil }
     try self.init(
-      edits.remove.map { Edit(.remove, $0) } + edits.set.map { Edit(.set, $0.name, $0.value) }
+      before + edits.remove.map { Edit(.remove, $0) } + edits.set.map { Edit(.set, $0.name, $0.value) }
         + edits.add.map { Edit(.add, $0.name, $0.value) })
   }
 }

@@ -34,7 +34,7 @@ struct RunningAdmin {
 
   /// Opens what a configuration wants and what is not open yet. The address that goes without saying may be another
   /// program's: then there is no server, and a word about it.
-  func prepare(_ configuration: Configuration, _ files: ListenerFiles) throws(Failure) -> Plan {
+  func prepare(_ configuration: Configuration, _ files: NamedFiles) throws(Failure) -> Plan {
     var plan = Plan(wanted: Wanted(configuration: configuration.admin, token: files.adminToken))
     guard let admin = configuration.admin else { return plan }
     do throws(Failure) {

@@ -13,7 +13,7 @@ extension HTTPService.Settings {
   ///   - former: the listener as it ran before, whose limits go on counting.
   ///   - assembled: the routes, to be the former ones of the next reload.
   init(
-    _ listener: ListenerConfiguration, addresses: [SocketAddress], pools: [String: RunningPool], files: ListenerFiles,
+    _ listener: ListenerConfiguration, addresses: [SocketAddress], pools: [String: RunningPool], files: NamedFiles,
     former: (ListenerConfiguration, AssembledRoutes?, RateLimit?)?, routes assembled: inout AssembledRoutes?
   ) throws {
     self.init()
@@ -26,6 +26,7 @@ extension HTTPService.Settings {
         try routes.routes.map { route in
           HTTPRoutes.Entry(
             route, route.settings.pools.compactMap { pools[$0]?.destination },
+            mirror: route.settings.mirror.flatMap { pools[$0]?.destination },
             gate: try files.gate(route.settings.basicFile, realm: listener.name))
         })
     }

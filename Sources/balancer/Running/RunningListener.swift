@@ -18,7 +18,7 @@ struct RunningListener {
   /// Counts their requests where `perClient` asks for that.
   private let requestLimit: RateLimit?
   /// That the configuration names.
-  private let files: ListenerFiles
+  private let files: NamedFiles
   /// Of an http listener.
   private let routes: AssembledRoutes?
 
@@ -26,7 +26,7 @@ struct RunningListener {
   ///   - pools: all of the configuration, by name.
   ///   - files: that the configuration names.
   init(
-    _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, files: ListenerFiles,
+    _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, files: NamedFiles,
     former: RunningListener?
   ) throws {
     var addresses: [SocketAddress] = []
@@ -46,7 +46,7 @@ struct RunningListener {
 
   private init(
     _ configuration: ListenerConfiguration, _ addresses: [SocketAddress], _ pools: [String: RunningPool],
-    _ tls: TLSContexts, _ files: ListenerFiles, _ former: RunningListener?
+    _ tls: TLSContexts, _ files: NamedFiles, _ former: RunningListener?
   ) throws {
     self.configuration = configuration
     self.files = files

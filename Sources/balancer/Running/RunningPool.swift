@@ -31,8 +31,8 @@ struct RunningPool {
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
   init(
-    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, overrides all: Overrides,
-    former: RunningPool?
+    _ configuration: PoolConfiguration, tls: TLSContexts, files: NamedFiles, names: NameBook,
+    overrides all: Overrides, former: RunningPool?
   ) throws(TLSProblems) {
     resolved = configuration.resolved(by: names)
     let backends = resolved.map { backend in
@@ -88,15 +88,18 @@ struct RunningPool {
     var destinationSettings = Destination.Settings(configuration)
     if let stickiness, let sticky = configuration.sticky { destinationSettings.sticky = (stickiness, sticky.sourceTTL) }
     destinationSettings.tls = sessionPeers
-    if let cookie = configuration.sticky.flatMap(StickyCookie.init), let key = Self.cookieKey {
-      destinationSettings.cookies = StickyCookies(
-        cookie, key: key, pool: configuration.name, backends: backends)
+    if let sticky = configuration.sticky, let cookie = StickyCookie(sticky) {
+      var keys = files.cookieKeys(sticky)
+      if keys.isEmpty, let own = Self.cookieKey { keys = [own] }
+      if !keys.isEmpty {
+        destinationSettings.cookies = StickyCookies(cookie, keys: keys, pool: configuration.name, backends: backends)
+      }
     }
     destination = Destination(pool: pool, settings: destinationSettings)
     notes = notes(former: former)
   }
 
-  /// Of this process: cookies count through every reload, and until its end.
+  /// Of this process, where no file has one: cookies count through every reload, and until its end.
   private static let cookieKey = MessageKey.random()
 
   /// What a pool that already runs is to become: nothing changes before `commit`.

@@ -27,7 +27,7 @@ struct Supervisor: ~Copyable {
   var pools: [String: RunningPool]
   var listeners: [String: RunningListener]
   /// What listeners name.
-  var files: ListenerFiles
+  var files: NamedFiles
   var entrances: Entrances
   var admin: RunningAdmin
   /// What was said by hand of backends.
@@ -66,10 +66,10 @@ struct Supervisor: ~Copyable {
     SignalSource.ignoreBrokenPipes()
     let descriptorLimit = Machine.raiseDescriptorLimit()
     let configuration: Configuration
-    let files: ListenerFiles
+    let files: NamedFiles
     do {
       configuration = try file.load()
-      files = try ListenerFiles(configuration)
+      files = try NamedFiles(configuration)
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     do {
       var upkeep = TLSUpkeep(keyLog: try keyLog.map { path throws(LogFileError) in try KeyLog(path) })
@@ -94,7 +94,7 @@ struct Supervisor: ~Copyable {
   }
 
   private init(
-    _ file: ConfigurationFile, _ configuration: Configuration, _ files: ListenerFiles, _ descriptorLimit: Int,
+    _ file: ConfigurationFile, _ configuration: Configuration, _ files: NamedFiles, _ descriptorLimit: Int,
     _ tls: TLSContexts, _ upkeep: TLSUpkeep
   ) throws {
     // Before the first thread: all of them inherit the mask.
@@ -112,7 +112,8 @@ struct Supervisor: ~Copyable {
 
     var pools: [String: RunningPool] = [:]
     for pool in configuration.pools {
-      pools[pool.name] = try RunningPool(pool, tls: tls, names: names, overrides: Overrides(), former: nil)
+      pools[pool.name] = try RunningPool(
+        pool, tls: tls, files: files, names: names, overrides: Overrides(), former: nil)
     }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
@@ -193,7 +194,7 @@ struct Supervisor: ~Copyable {
       logger.warning("\(warning)")
     }
     setMemoryLimit()
-    for warning in KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
+    for warning in files.warnings + KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
     if let words = KernelAdvice.tls(configuration) { logger.info("\(words)") }
     Self.say(tls.warnings(configuration, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     if let keyLog = upkeep.keyLog {

@@ -55,7 +55,7 @@ private struct Trial: Sendable {
     let contexts: TLSContexts
     do {
       configuration = try file.read(bytes)
-      _ = try ListenerFiles(configuration)
+      _ = try NamedFiles(configuration)
       contexts = try TLSContexts(configuration, former: tls, commons: commons)
     } catch {
       let errors = "\(error)".split(separator: "\n").map(String.init)

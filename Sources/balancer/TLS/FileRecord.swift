@@ -27,6 +27,13 @@ struct FileRecord: Sendable {
   /// What the kernel knows of them now.
   var stamps: [String: FileStamp?] { Dictionary(uniqueKeysWithValues: entries.keys.map { ($0, Self.stamp(of: $0)) }) }
 
+  /// The same files as they are now, whatever they hold.
+  var again: FileRecord {
+    var record = FileRecord()
+    for (path, entry) in entries { record.entries[path] = Entry(stamp: Self.stamp(of: path), hash: entry.hash) }
+    return record
+  }
+
   /// The same files with the same content, however often they were written.
   func hasSameContent(as other: FileRecord) -> Bool { entries.mapValues(\.hash) == other.entries.mapValues(\.hash) }
 
@@ -35,7 +42,7 @@ struct FileRecord: Sendable {
   }
 }
 
-/// Reads files for TLS from the disk, and keeps in mind what it has read.
+/// Reads the files of a configuration from the disk, and keeps in mind what it has read.
 final class RecordingDisk: Sendable {
   /// Certificates and keys of one folder, and some that are neither.
   private static let mostNames = 500_000
@@ -54,7 +61,7 @@ final class RecordingDisk: Sendable {
     entries.withLock { $0.entries[path] = FileRecord.Entry(stamp: stamp, hash: hash) }
   }
 
-  private func read(_ path: String) throws(TLSFiles.Unreadable) -> TLSFile {
+  func read(_ path: String) throws(TLSFiles.Unreadable) -> TLSFile {
     let file = try open(path)
     let status = file.status
     var fault: String?

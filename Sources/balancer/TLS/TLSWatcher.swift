@@ -8,6 +8,8 @@ import TLS
 enum TLSRenewal: Sendable {
   case listener(String, TLSContexts.Server)
   case backends(TLSClientSettings, TLSContexts.Client)
+  /// Of errorPages, auth or sticky.
+  case named
   /// What they hold now cannot be used: the old context stays.
   case refused(owner: String, [TLSProblem])
 }
@@ -80,8 +82,10 @@ final class TLSWatcher: Sendable {
   }
 
   /// Watches the files of exactly these contexts from now on.
-  /// - Parameter generation: what is reported of former ones has another.
-  func watch(_ contexts: TLSContexts, generation: Int, _ commons: TLSCommons) {
+  /// - Parameters:
+  ///   - generation: what is reported of former ones has another.
+  ///   - files: what the configuration names besides.
+  func watch(_ contexts: TLSContexts, _ files: FileRecord, generation: Int, _ commons: TLSCommons) {
     let servers = contexts.servers.map { name, server in
       Subject(owner: "listener \(name)", server.record) { record in
         Self.attempt("listener \(name)", record) { disk throws(TLSProblems) in
@@ -101,7 +105,8 @@ final class TLSWatcher: Sendable {
         }
       }
     }
-    mailbox.post(.watch(generation: generation, (servers + clients).sorted { $0.owner < $1.owner }))
+    let named = files.paths.isEmpty ? [] : [Subject(owner: "files", files) { (.named, $0.again) }]
+    mailbox.post(.watch(generation: generation, named + (servers + clients).sorted { $0.owner < $1.owner }))
   }
 
   private static func attempt(

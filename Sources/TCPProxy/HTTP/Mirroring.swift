@@ -1,0 +1,363 @@
+import Balancing
+import Base
+import HTTPCore
+import Reactor
+
+/// Copies of requests for another pool (`mirror` of a route).
+///
+/// A client is served as if there were none: a copy is made when its request is with the backend as a whole, nobody waits
+/// for it, and whatever stands in its way, it is dropped and counted.
+extension Worker {
+  // MARK: From a request to its copy
+
+  /// A request whose copy is wanted streams: its body is kept as it goes by.
+  mutating func beginCollecting(
+    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
+  ) {
+    exchange.pointee.mirror = .none
+    if exchange.pointee.head.framing.exceeds(UInt64(MirrorRoom.mostBody)) {
+      dropCopy(exchange, client, "its body is longer than \(MirrorRoom.mostBody >> 20) MiB")
+    } else if http.mirrorRoom.enter() {
+      exchange.pointee.mirror = .collecting
+    } else {
+      dropCopy(exchange, client, "no room for it")
+    }
+  }
+
+  /// A part of a body goes by.
+  mutating func collect(
+    _ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>,
+    _ client: UnsafeMutablePointer<HTTPClient>
+  ) {
+    if exchange.pointee.copiedBody.count + bytes.count > MirrorRoom.mostBody {
+      dropCopy(exchange, client, "its body is longer than \(MirrorRoom.mostBody >> 20) MiB")
+    } else if http.mirrorRoom.hasRoom(for: bytes.count) {
+      http.mirrorRoom.hold(bytes.count)
+      exchange.pointee.copiedBody.append(bytes, from: &http.buffers.blocks)
+    } else {
+      dropCopy(exchange, client, "no room for it")
+    }
+  }
+
+  /// There will be no copy of this request.
+  mutating func dropCopy(
+    _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>,
+    _ cause: @autoclosure () -> String
+  ) {
+    http.forgetCopy(&exchange.pointee)
+    guard let destination = exchange.pointee.route?.mirror else { return }
+    countDropped(client.pointee.service, destination.pool, cause())
+  }
+
+  func countDropped(_ service: Service, _ pool: Pool, _ cause: @autoclosure () -> String) {
+    service.counters.mirrorsDropped.add(1, ordering: .relaxed)
+    group.incidents.add(.mirrorDropped, pool.name, cause: cause())
+  }
+
+  /// The request is with its backend as a whole: its copy follows.
+  mutating func mirror(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
+  ) {
+    guard let destination = exchange.pointee.route?.mirror else { return }
+    if exchange.pointee.mirror == .wanted, !http.mirrorRoom.enter() {
+      exchange.pointee.mirror = .none
+      dropCopy(exchange, client, "no room for it")
+      return
+    }
+    // From here on it has a place.
+    exchange.pointee.mirror = .collecting
+    guard parse(handle, exchange, client) else { return dropCopy(exchange, client, "it cannot be read again") }
+    let address = exchange.pointee.notes.client
+    var key: UInt64?
+    if destination.pool.schedulerNeeds.contains(.request), let kind = destination.hashKey {
+      key = self.key(of: exchange, kind, address)
+    }
+    let pick = destination.pick(
+      avoiding: [], client: address, serverName: nil, key: key, random: &random, now: now, orWait: nil)
+    switch pick {
+    case .backend(let backend, _): send(copyOf: exchange, client, to: backend, of: destination)
+    case .none(let reason): dropCopy(exchange, client, "\(reason)")
+    case .wait, .queued: dropCopy(exchange, client, "its backends are still being checked")
+    }
+  }
+
+  private mutating func send(
+    copyOf exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>, to backend: Backend,
+    of destination: Destination
+  ) {
+    var request = HeldBytes()
+    var headerSize = 0
+    if let writer = destination.sendProxy {
+      headerSize = proxyHeader(writer, client)
+      request.append(UnsafeRawBufferPointer(rebasing: http.buffers.head[..<headerSize]), from: &http.buffers.blocks)
+    }
+    let headSize = writeHead(exchange, client, copyFor: backend)
+    request.append(UnsafeRawBufferPointer(rebasing: http.buffers.head[..<headSize]), from: &http.buffers.blocks)
+    if let kept = exchange.pointee.keptBody {
+      let start = exchange.pointee.head.length
+      let body = exchange.pointee.request.bytes[start..<start + kept]
+      request.append(UnsafeRawBufferPointer(rebasing: body), from: &http.buffers.blocks)
+    } else {
+      request.append(UnsafeRawBufferPointer(exchange.pointee.copiedBody.bytes), from: &http.buffers.blocks)
+    }
+    // What was held of the body is in the copy now, and counts with it.
+    let copied = exchange.pointee.copiedBody.count
+    exchange.pointee.copiedBody.free(into: &http.buffers.blocks)
+    exchange.pointee.mirror = .none
+    var copy = MirroredRequest(
+      destination: destination, backend: backend, service: client.pointee.service, method: exchange.pointee.head.method,
+      request: request, headerSize: headerSize)
+    http.mirrorRoom.hold(copy.size - copied)
+    if destination.pool.schedulerNeeds.contains(.answers) { copy.begun = Clock.now }
+    start(copy, client.pointee.address)
+  }
+
+  // MARK: From a copy to its connection
+
+  private mutating func start(_ copy: consuming MirroredRequest, _ client: IPAddress?) {
+    let destination = copy.destination
+    let backend = copy.backend
+    let mirror = http.mirrors.insert(copy)
+    if let server = takeIdle(destination, backend, isChecked: true) {
+      http.servers.pointer(to: server)?.pointee.mirror = mirror
+      sendMirrored(server)
+      return
+    }
+    switch Connecting.to(backend.address, destination.options, client: client) {
+    case .connected(let socket):
+      guard let handle = watch(socket, destination, backend, mirror) else { return }
+      mirrorConnected(handle)
+    case .underway(let socket):
+      guard let handle = watch(socket, destination, backend, mirror) else { return }
+      setMirrorDeadline(handle, destination.connectNanoseconds)
+    case .failed(let error):
+      if error.isExhaustion { descriptorsExhausted(error) }
+      endCopy(mirror, "\(error)", !error.isExhaustion)
+    }
+  }
+
+  private mutating func watch(
+    _ socket: consuming Descriptor, _ destination: Destination, _ backend: Backend, _ mirror: Handle
+  ) -> Handle? {
+    let number = socket.number
+    let handle = http.servers.insert(BackendConnection(backend: backend, destination: destination, server: socket))
+    http.servers.pointer(to: handle)?.pointee.mirror = mirror
+    do throws(SystemError) {
+      try poller.add(number, .everyEdge, token: Token(.httpServer, handle).rawValue)
+      return handle
+    } catch {
+      endMirrored(handle, cause: "watching a backend failed: \(error)", isBackends: false)
+      return nil
+    }
+  }
+
+  private mutating func setMirrorDeadline(_ handle: Handle, _ nanoseconds: UInt64) {
+    guard let server = http.servers.pointer(to: handle) else { return }
+    timers.cancel(server.pointee.timer)
+    server.pointee.timer = timers.schedule(Token(.httpServer, handle), at: now.later(nanoseconds))
+  }
+
+  /// The backend has answered the connect.
+  private mutating func mirrorConnected(_ handle: Handle) {
+    guard let server = http.servers.pointer(to: handle), let copy = http.mirrors.pointer(to: server.pointee.mirror)
+    else { return }
+    let size = copy.pointee.headerSize
+    if size > 0 {
+      let header = copy.pointee.request.bytes.baseAddress.unsafelyUnwrapped
+      guard
+        SocketIO.send(server.pointee.connection.socket.number, from: header, count: size, more: true) == .bytes(size)
+      else {
+        endMirrored(handle, cause: "the PROXY header could not be sent", isBackends: true)
+        return
+      }
+    }
+    switch beginSecuring(handle, server) {
+    case .inTheClear: sendMirrored(handle)
+    case .failed(let cause): endMirrored(handle, cause: cause, isBackends: true)
+    case .begun:
+      if server.pointee.timer == .none { setMirrorDeadline(handle, copy.pointee.destination.connectNanoseconds) }
+    }
+  }
+
+  /// The connection carries it: what is left are `timeouts.response`, for all of the response.
+  mutating func sendMirrored(_ handle: Handle) {
+    guard let server = http.servers.pointer(to: handle), let copy = http.mirrors.pointer(to: server.pointee.mirror)
+    else { return }
+    setMirrorDeadline(handle, copy.pointee.destination.responseNanoseconds)
+    let bytes = UnsafeRawBufferPointer(rebasing: copy.pointee.request.bytes[copy.pointee.headerSize...])
+    let delivery = http.buffers.send(bytes, to: &server.pointee.connection)
+    // What was not taken is kept by the connection.
+    copy.pointee.request.free(into: &http.buffers.blocks)
+    if delivery == .failed {
+      endMirrored(handle, cause: "the connection was closed before the request", isBackends: true)
+    }
+  }
+
+  // MARK: From a connection to the end of the response
+
+  mutating func mirrorEvent(
+    _ handle: Handle, _ server: UnsafeMutablePointer<BackendConnection>, _ readiness: Readiness
+  ) {
+    if server.pointee.isConnecting {
+      if !readiness.isDisjoint(with: [.error, .hungUp]) {
+        let error = SocketIO.takeError(of: server.pointee.connection.socket.number, "connect")
+        endMirrored(handle, cause: error.map { "\($0)" } ?? "closed while connecting", isBackends: true)
+      } else if readiness.contains(.writable) {
+        mirrorConnected(handle)
+      }
+      return
+    }
+    if readiness.contains(.writable), !server.pointee.connection.unsent.isEmpty,
+      http.buffers.flush(&server.pointee.connection) == .failed
+    {
+      endMirrored(handle, cause: "the connection was closed within the request", isBackends: true)
+      return
+    }
+    if server.pointee.isSecuring {
+      continueSecuring(handle, server)
+    } else {
+      readMirrored(handle)
+    }
+  }
+
+  /// Reads what has come of a response.
+  mutating func readMirrored(_ handle: Handle) {
+    var reads = Self.readsPerTurn
+    while let server = http.servers.pointer(to: handle), !server.pointee.isSecuring,
+      let copy = http.mirrors.pointer(to: server.pointee.mirror)
+    {
+      switch http.buffers.receive(&server.pointee.connection, atMost: Int(server.pointee.readSize)) {
+      case .bytes(let count): throwAway(count, handle, server, copy)
+      case .blocked: return
+      case .ended:
+        if copy.pointee.isAnswered, case .untilClose = copy.pointee.responseBody.rest {
+          endMirrored(handle)
+        } else {
+          endMirrored(handle, cause: "the backend closed the connection", isBackends: true)
+        }
+      case .failed(let error): endMirrored(handle, cause: "\(error)", isBackends: true)
+      }
+      reads -= 1
+      if reads == 0 {
+        unfinished.append(Token(.httpServer, handle))
+        return
+      }
+    }
+  }
+
+  private mutating func throwAway(
+    _ count: Int, _ handle: Handle, _ server: UnsafeMutablePointer<BackendConnection>,
+    _ copy: UnsafeMutablePointer<MirroredRequest>
+  ) {
+    let input = http.buffers.received(count)
+    var position = 0
+    while !copy.pointee.isAnswered {
+      let rest = UnsafeRawBufferPointer(rebasing: input[position...])
+      switch ResponseHead.parse(
+        rest, answering: copy.pointee.method, limits: HTTPService.responseLimits, progress: &server.pointee.progress,
+        into: &http.responseFields)
+      {
+      case .needMore:
+        http.buffers.keep(rest, of: &server.pointee.connection, isNews: false)
+        return
+      case .fault(let fault): return endMirrored(handle, cause: "\(fault)", isBackends: true)
+      case .head(let head):
+        position += head.length
+        if head.isInterim, copy.pointee.interims < Exchange.mostInterims {
+          copy.pointee.interims += 1
+        } else if head.isInterim || head.framing == .tunnel {
+          return endMirrored(handle, cause: "its response is none", isBackends: true)
+        } else {
+          answered(head, rest, copy)
+        }
+      }
+    }
+    let taken = copy.pointee.responseBody.take(
+      input, from: position, limits: HTTPService.responseLimits, trailers: &http.responseFields)
+    copy.pointee.thrownAway += count
+    if let fault = taken.fault { return endMirrored(handle, cause: "\(fault)", isBackends: true) }
+    let hasEnded = copy.pointee.responseBody.hasEnded
+    if hasEnded || copy.pointee.thrownAway > MirroredRequest.mostThrownAway {
+      if !hasEnded || taken.used < count { copy.pointee.keepsServer = false }
+      endMirrored(handle)
+      return
+    }
+    http.buffers.keep(
+      UnsafeRawBufferPointer(rebasing: input[taken.used...]), of: &server.pointee.connection, isNews: false)
+  }
+
+  private func answered(
+    _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ copy: UnsafeMutablePointer<MirroredRequest>
+  ) {
+    copy.pointee.isAnswered = true
+    copy.pointee.responseBody = BodyReader(head.framing)
+    copy.pointee.keepsServer = head.keepsAlive && !bindsConnection(bytes)
+    tell(copy, failed: false)
+    let backend = copy.pointee.backend
+    guard copy.pointee.destination.watchesOutcomes else { return }
+    if head.status == 502 || head.status == 503 || head.status == 504 {
+      if backend.outcomes.fail() { group.onOutcome(backend, "HTTP status \(head.status)") }
+    } else if backend.outcomes.succeed() {
+      group.onOutcome(backend, nil)
+    }
+  }
+
+  /// Tells the pool how long its backend took, where the pool wants to know.
+  private func tell(_ copy: UnsafeMutablePointer<MirroredRequest>, failed: Bool) {
+    if copy.pointee.begun == .zero { return }
+    let now = Clock.now
+    copy.pointee.destination.pool.answered(
+      copy.pointee.backend, after: now - copy.pointee.begun, failed: failed, now: now)
+    copy.pointee.begun = .zero
+  }
+
+  // MARK: Its end
+
+  /// The time for a copy is over.
+  mutating func mirrorTimer(_ handle: Handle, _ server: UnsafeMutablePointer<BackendConnection>) {
+    let isConnected = !server.pointee.isConnecting && !server.pointee.isSecuring
+    endMirrored(
+      handle,
+      cause: isConnected ? "no whole response within timeouts.response" : "no answer within timeouts.connect",
+      isBackends: true)
+  }
+
+  /// A copy is over.
+  /// - Parameters:
+  ///   - handle: of its connection.
+  ///   - cause: why it was dropped; nil when it was answered.
+  ///   - isBackends: whether that is the backend's fault.
+  mutating func endMirrored(_ handle: Handle, cause: String? = nil, isBackends: Bool = false) {
+    guard let server = http.servers.pointer(to: handle) else { return }
+    let mirror = server.pointee.mirror
+    server.pointee.mirror = .none
+    timers.cancel(server.pointee.timer)
+    server.pointee.timer = .none
+    let keeps = http.mirrors.pointer(to: mirror).map { $0.pointee.keepsServer } ?? false
+    releaseServer(handle, isReusable: cause == nil && keeps)
+    endCopy(mirror, cause, isBackends)
+  }
+
+  /// A copy is over, and has no connection.
+  private mutating func endCopy(_ mirror: Handle, _ cause: String?, _ isBackends: Bool) {
+    guard let pointer = http.mirrors.pointer(to: mirror) else { return }
+    if cause != nil { tell(pointer, failed: true) }
+    guard var copy = http.mirrors.remove(mirror) else { return }
+    copy.request.free(into: &http.buffers.blocks)
+    http.mirrorRoom.leave(copy.size)
+    let backend = copy.backend
+    if let cause {
+      countDropped(copy.service, copy.destination.pool, "\(cause), at \(backend.name)")
+      if isBackends, !copy.isAnswered {
+        backend.connectFailures.add(1, ordering: .relaxed)
+        if copy.destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
+      }
+    } else {
+      copy.service.counters.mirrored.add(1, ordering: .relaxed)
+      backend.sessionsTotal.add(1, ordering: .relaxed)
+      backend.bytesToBackend.add(copy.size, ordering: .relaxed)
+      backend.bytesToClient.add(copy.thrownAway, ordering: .relaxed)
+    }
+    copy.destination.pool.release(backend)
+  }
+}
