@@ -5,6 +5,7 @@ import gzip
 import itertools
 import os
 import random
+import re
 import threading
 import time
 
@@ -12,7 +13,7 @@ from browsing import ask, connection, exchange
 from commands import expect, expect_equal, run
 from web import apache
 
-NEEDS = {"apache2": "apache2", "curl": "curl"}
+NEEDS = {"apache2": "apache2", "ab": "apache2-utils", "curl": "curl"}
 LIMIT = 60
 MODULES = [
   "mpm_event", "authz_core", "headers", "mime", "filter", "deflate", "dav", "dav_fs", "reflector", "env", "setenvif",
@@ -100,6 +101,14 @@ def check(stage):
       status, found, fields = ask(balancer.port, "/deflated/text.txt", headers={"Accept-Encoding": "gzip"})
       expect_equal((status, fields.get_all("Content-Encoding")), (200, ["gzip"]), "status and codings")
       expect(gzip.decompress(found) == TEXT, "it is another text")
+
+  with stage.check("ab: thousands of requests in HTTP/1.0, on connections that are kept and on new ones"):
+    for kept, options in [(3000, ["-k"]), (None, [])]:
+      output = run(["ab", "-q", "-c", 30, "-n", 3000, *options, f"{url}/1000"]).decode()
+      counts = {name: int(count) for name, count in re.findall(r"^([\w-]+) requests: +(\d+)$", output, re.M)}
+      expected = {"Complete": 3000, "Failed": 0, **({"Keep-Alive": kept} if kept else {})}
+      expect_equal(counts, expected, f"requests with {options}")
+      expect("Non-2xx" not in output, f"ab says {output!r}")
 
   with stage.check("thousands of requests just as a server's keep-alive time is over: every one is answered"):
     # Where both take turns hardly a connection to the patient one would rest for so long.
