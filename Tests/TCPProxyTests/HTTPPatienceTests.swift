@@ -74,6 +74,19 @@ struct HTTPPatienceTests {
     #expect(try client.receive() == "")
   }
 
+  @Test func endsASwitchedConnectionWhoseTimeIsOver() throws {
+    let server = try HandServer()
+    let front = try Front([server.address], http: HTTPService(), service: { $0.session = .milliseconds(200) })
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "\r\n\r\n")
+    try backend.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\nhello")
+    #expect(try client.receive(until: "hello").hasPrefix("HTTP/1.1 101 "))
+    #expect(try client.receive() == "")
+    #expect(try backend.receive() == "")
+  }
+
   /// Sends until nobody takes more for a while.
   /// - Returns: bytes.
   @discardableResult

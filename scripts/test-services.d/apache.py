@@ -5,6 +5,7 @@ import gzip
 import itertools
 import os
 import random
+import re
 import threading
 import time
 
@@ -12,7 +13,7 @@ from browsing import ask, connection, exchange
 from commands import expect, expect_equal, run
 from web import apache
 
-NEEDS = {"apache2": "apache2", "curl": "curl"}
+NEEDS = {"apache2": "apache2", "ab": "apache2-utils", "curl": "curl"}
 LIMIT = 60
 MODULES = [
   "mpm_event", "authz_core", "headers", "mime", "filter", "deflate", "dav", "dav_fs", "reflector", "env", "setenvif",
@@ -35,6 +36,7 @@ DavLockDB {folder}/lock
 SIZES = [0, 1, 1000, 64 << 10, (1 << 20) + 1]
 TEXT = b"The quick brown fox jumps over the lazy dog. " * 2000
 
+CHECKS = {"type": "http", "http": {"path": "/1"}}
 # Apache's time between two requests, by server; the clients wait as long between theirs, each a little more or less.
 PATIENT, HASTY = 1, 0.05
 
@@ -51,7 +53,7 @@ def check(stage):
   (root / "deflated" / "text.txt").write_bytes(TEXT)
   patient = server(stage, "apache-patient", root, PATIENT, 100)
   hasty = server(stage, "apache-hasty", root, HASTY, 1000)
-  balancer = stage.balancer([patient, hasty], {"type": "http", "http": {"path": "/1"}}, listener={"mode": "http"})
+  balancer = stage.balancer([patient, hasty], CHECKS, listener={"mode": "http"})
   url = f"http://127.0.0.1:{balancer.port}"
 
   with stage.check("bodies of all sizes from both servers, one after the other on one connection"), connection(
@@ -100,14 +102,26 @@ def check(stage):
       expect_equal((status, fields.get_all("Content-Encoding")), (200, ["gzip"]), "status and codings")
       expect(gzip.decompress(found) == TEXT, "it is another text")
 
+  with stage.check("ab: thousands of requests in HTTP/1.0, on connections that are kept and on new ones"):
+    for kept, options in [(3000, ["-k"]), (None, [])]:
+      output = run(["ab", "-q", "-c", 30, "-n", 3000, *options, f"{url}/1000"]).decode()
+      counts = {name: int(count) for name, count in re.findall(r"^([\w-]+) requests: +(\d+)$", output, re.M)}
+      expected = {"Complete": 3000, "Failed": 0, **({"Keep-Alive": kept} if kept else {})}
+      expect_equal(counts, expected, f"requests with {options}")
+      expect("Non-2xx" not in output, f"ab says {output!r}")
+
   with stage.check("thousands of requests just as a server's keep-alive time is over: every one is answered"):
     # Where both take turns hardly a connection to the patient one would rest for so long.
-    alone = stage.balancer([patient], {"type": "http", "http": {"path": "/1"}}, listener={"mode": "http"})
+    alone = stage.balancer([patient], CHECKS, listener={"mode": "http"})
+    shorter = stage.balancer([patient], CHECKS, listener={"mode": "http"}, keepAlive={"ttl": f"{500 * PATIENT}ms"})
     with Visitors(alone.port, "/1", PATIENT, clients=200, rounds=5) as others:
-      with Visitors(balancer.port, "/1", HASTY, clients=40, rounds=80) as visitors:
-        pass
+      # What may not be sent twice needs keepAlive.ttl to be shorter than the server's time.
+      with Visitors(shorter.port, "/1", PATIENT / 2, clients=100, rounds=8, method="POST") as posters:
+        with Visitors(balancer.port, "/1", HASTY, clients=40, rounds=80) as visitors:
+          pass
     expect_equal(visitors.answers, {(200, bodies[1]): 3200}, "answers of both servers")
     expect_equal(others.answers, {(200, bodies[1]): 1000}, "answers of the patient one")
+    expect_equal(posters.answers, {(200, bodies[1]): 800}, "answers to POST")
 
   with stage.check("a server that ends in order and is started again costs no request"):
     with Visitors(balancer.port, "/1000", HASTY, clients=40) as visitors:
@@ -127,8 +141,8 @@ def server(stage, name, root, timeout, requests):
 class Visitors:
   """Clients that ask with pauses for so many rounds, or else until their block ends, and what they were answered."""
 
-  def __init__(self, port, target, pause, clients, rounds=None):
-    self.port, self.target, self.pause, self.rounds = port, target, pause, rounds
+  def __init__(self, port, target, pause, clients, rounds=None, method="GET"):
+    self.port, self.target, self.pause, self.rounds, self.method = port, target, pause, rounds, method
     self.answers = collections.Counter()
     self.lock = threading.Lock()
     self.stopping = threading.Event()
@@ -141,7 +155,7 @@ class Visitors:
         for number in itertools.count():
           if self.stopping.is_set() or number == self.rounds:
             return
-          self.count(exchange(client, self.target)[:2])
+          self.count(exchange(client, self.target, self.method)[:2])
           time.sleep(self.pause * generator.uniform(0.9, 1.1))
     except Exception as error:
       self.count(repr(error))

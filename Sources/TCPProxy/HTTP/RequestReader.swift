@@ -41,8 +41,8 @@ extension Worker {
       service: session.service, http: http, client: session.client, address: session.clientAddress,
       port: session.clientPort, now: now)
     client.ticket = session.ticket
-    if session.lifeEnd != .zero { client.lifeEnd = session.lifeEnd }
     client.serverName = session.greeting?.serverName
+    if session.lifeEnd != .zero { client.lifeEnd = session.lifeEnd }
     client.connection.tls = session.clientTLS
     client.connection.isReadable = true
     client.connection.isFinished = session.early.contains(.peerFinished)
@@ -200,7 +200,7 @@ extension Worker {
     if let cookies = destination.cookies { exchange.notes.visit = visit(cookies, bytes) }
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
-    exchange.keepsClient = head.keepsAlive && !isLast(client)
+    exchange.keepsClient = head.keepsAlive && !isDraining
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
     // Whoever switches protocols has no end that a copy could have.

@@ -91,10 +91,12 @@ extension Worker {
     else { return }
     let service = endedClient.service
     let ticket = endedClient.ticket
+    let lifeEnd = endedClient.lifeEnd
     var session = TCPSession(
       service: service, client: endedClient.connection.socket, address: endedClient.address, port: endedClient.port,
       now: now)
     session.ticket = ticket
+    if lifeEnd.nanoseconds != .max { session.lifeEnd = lifeEnd }
     session.destination = endedExchange.destination
     session.backend = backend
     session.server = endedServer.connection.socket
