@@ -276,6 +276,20 @@ extension EndToEnd {
       #expect(try late.receive().status == 200)
     }
 
+    /// They share what the control thread is asked for.
+    @Test func manyMayWantTheStatusAtOnce() throws {
+      _ = try balancer()
+      let clients = try (0..<40).map { _ in try admin.client() }
+      for _ in 0..<5 {
+        for client in clients { try client.socket.send("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n") }
+        // One of them has lost interest.
+        let gone = try admin.client()
+        try gone.socket.send("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        gone.socket.reset()
+        for client in clients { #expect(try client.receive().json["state"] as? String == "running") }
+      }
+    }
+
     /// Neither a head nor a body that never ends keeps anybody else from being served.
     @Test func aSlowClientIsTimedOut() throws {
       _ = try balancer()
@@ -314,7 +328,7 @@ extension EndToEnd {
 
     @Test func nothingIsLeftOfAThousandConnections() throws {
       let balancer = try balancer()
-      for _ in 0..<10 { _ = try admin.get("/v1/status") }
+      // Before the first: the program learns a moment later that a client has gone.
       let before = try balancer.figures.descriptors
       for round in 0..<1000 {
         let client = try admin.client()
