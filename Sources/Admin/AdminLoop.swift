@@ -206,7 +206,9 @@ struct AdminLoop: ~Copyable {
       close(handle)
       return
     }
-    if readiness.contains(.readable), !receive(handle, connection) { return }
+    // What comes while an answer is under way stays in the kernel.
+    let reads = readiness.contains(.readable) && connection.pointee.wanted.contains(.readable)
+    if reads, !receive(handle, connection) { return }
     proceed(handle)
   }
 
@@ -225,7 +227,7 @@ struct AdminLoop: ~Copyable {
           setTimer(handle, connection, AdminLimits.request)
         }
         connection.pointee.input += buffer[..<count]
-      // Nothing that comes now is wanted.
+      // Whoever reads events, or has been told that the end has come, has nothing to say any more.
       case .asking, .writing, .streaming, .lingering: break
       }
       return true

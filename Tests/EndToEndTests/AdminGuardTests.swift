@@ -294,6 +294,8 @@ extension EndToEnd {
     @Test func aSlowClientIsTimedOut() throws {
       _ = try balancer()
       let (head, body, silent) = (try admin.client(), try admin.client(), try admin.client())
+      let events = try admin.events()
+      #expect(try events.socket.receiveLine() == ": events" && events.socket.receiveLine() == "")
       try head.socket.send("GET /healthz HTTP/1.1\r\nHost: local")
       try body.socket.send(
         "POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
@@ -304,6 +306,8 @@ extension EndToEnd {
         #expect(try client.socket.waitForEnd() == .finished)
       }
       #expect(try silent.socket.waitForEnd() == .finished)
+      // Streams have a heartbeat instead.
+      #expect(try events.socket.receiveLine() == ":")
     }
 
     /// One that reads events and takes none is closed, and nobody waits for it.
