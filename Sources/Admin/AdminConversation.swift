@@ -150,7 +150,8 @@ extension AdminLoop {
     case .asking:
       giveUp(AdminError(.unavailable, "the control thread has not answered within 30s; the log may say what it does"))
     case .streaming: beat(handle, connection)
-    case .writing, .lingering: close(handle)
+    case .writing: cut(handle)
+    case .lingering: close(handle)
     }
   }
 }

@@ -190,6 +190,12 @@ struct AdminLoop: ~Copyable {
     watchEntrances()
   }
 
+  /// Closes a connection whose other side takes nothing, with all that the kernel keeps for it.
+  mutating func cut(_ handle: Handle) {
+    if let connection = connections.pointer(to: handle) { SocketIO.resetOnClose(connection.pointee.socket.number) }
+    close(handle)
+  }
+
   mutating func setTimer(
     _ handle: Handle, _ connection: UnsafeMutablePointer<AdminConnection>, _ duration: Duration
   ) {

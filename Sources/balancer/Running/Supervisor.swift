@@ -334,7 +334,8 @@ struct Supervisor: ~Copyable {
       """
       \(signal): no longer accepting; \(sessions) open \(sessions == 1 ? "session has" : "sessions have") \
       \(configuration.shutdown.drain.text) to finish (a second signal stops at once)
-      """, as: "stop") { _ in }
+      """, as: "stop"
+    ) { _ in }
     drainEnd = Clock.now + configuration.shutdown.drain
     awaited = nil
     abandonReload()
