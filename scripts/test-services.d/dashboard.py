@@ -198,6 +198,7 @@ def check_changes(stage, page, balancer, servers):
 
 def check_reading(stage, page, balancer):
   with stage.check("what others have named is text and never HTML"):
+    page.open(address(balancer))
     backends = balancer.content["pools"]["service"]["backends"]
     # No such socket is there: a path has a name that could do harm, its label and its check's words have too.
     backends.append({"address": f"unix:{HOSTILE}.sock", "labels": {"note": HOSTILE}})
@@ -244,6 +245,7 @@ def check_reading(stage, page, balancer):
 
 def check_many(stage, page, balancer):
   with stage.check("200 backends: problems first, a filter, and rows that stay what they are"):
+    page.open(address(balancer))
     backends = balancer.content["pools"]["service"]["backends"]
     backends.pop()
     port = backends[0]["address"].rpartition(":")[2]
