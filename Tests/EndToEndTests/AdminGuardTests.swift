@@ -276,10 +276,26 @@ extension EndToEnd {
       #expect(try late.receive().status == 200)
     }
 
+    /// They share what the control thread is asked for.
+    @Test func manyMayWantTheStatusAtOnce() throws {
+      _ = try balancer()
+      let clients = try (0..<40).map { _ in try admin.client() }
+      for _ in 0..<5 {
+        for client in clients { try client.socket.send("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n") }
+        // One of them has lost interest.
+        let gone = try admin.client()
+        try gone.socket.send("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        gone.socket.reset()
+        for client in clients { #expect(try client.receive().json["state"] as? String == "running") }
+      }
+    }
+
     /// Neither a head nor a body that never ends keeps anybody else from being served.
     @Test func aSlowClientIsTimedOut() throws {
       _ = try balancer()
       let (head, body, silent) = (try admin.client(), try admin.client(), try admin.client())
+      let events = try admin.events()
+      #expect(try events.socket.receiveLine() == ": events" && events.socket.receiveLine() == "")
       try head.socket.send("GET /healthz HTTP/1.1\r\nHost: local")
       try body.socket.send(
         "POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
@@ -290,6 +306,8 @@ extension EndToEnd {
         #expect(try client.socket.waitForEnd() == .finished)
       }
       #expect(try silent.socket.waitForEnd() == .finished)
+      // Streams have a heartbeat instead.
+      #expect(try events.socket.receiveLine() == ":")
     }
 
     /// One that reads events and takes none is closed, and nobody waits for it.
@@ -314,7 +332,7 @@ extension EndToEnd {
 
     @Test func nothingIsLeftOfAThousandConnections() throws {
       let balancer = try balancer()
-      for _ in 0..<10 { _ = try admin.get("/v1/status") }
+      // Before the first: the program learns a moment later that a client has gone.
       let before = try balancer.figures.descriptors
       for round in 0..<1000 {
         let client = try admin.client()

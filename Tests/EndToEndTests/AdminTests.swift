@@ -245,6 +245,8 @@ extension EndToEnd {
       #expect(answer.status == 200, "\(answer)")
       #expect(try (answer.json["changes"] as? [String])?.count == 3)
       #expect(try admin.backend("no-such-host.invalid:80")["address"] is NSNull)
+      // What has no address yet will have another name.
+      #expect(try admin.change("POST", "/v1/pools/web/backends/no-such-host.invalid:80/drain").code == "conflict")
     }
 
     @Test func aFileInTheBodyIsJudgedAndChangesNothing() throws {
