@@ -15,7 +15,7 @@ import packages
 import wrk
 from balancer import Balancer
 from browser import Browser
-from commands import Load, expect, expect_equal
+from commands import Load, expect, expect_equal, run
 from failure import Failure
 from ports import is_listening
 
@@ -369,6 +369,7 @@ def check_demo(stage, page):
 
 def draw(stage, page):
   """The pictures of docs/dashboard.md, with a minute of traffic in their charts."""
+  packages.require({"pngquant": "pngquant"})
   with stage.check("screenshots", limit=150):
     web = [nginx(stage, f"app-{number}") for number in range(1, 5)]
     store = [nginx(stage, f"db-{number}") for number in range(1, 4)]
@@ -403,7 +404,9 @@ def draw(stage, page):
       page.prefer(scheme)
       page.resize(width, height, is_phone)
       page.run("document.querySelector('#events-fold').open = arguments[0]", not is_phone)
-      page.screenshot(stage.screenshots / f"{name}.png")
+      file = stage.screenshots / f"{name}.png"
+      page.screenshot(file)
+      run([packages.find("pngquant"), "--force", "--output", file, 128, file])
 
 
 def watched(stage, servers):
