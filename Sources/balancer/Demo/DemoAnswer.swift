@@ -30,7 +30,8 @@ struct DemoAnswer {
   func response(to head: ArraySlice<UInt8>) -> (bytes: [UInt8], isLast: Bool) {
     let text = String(decoding: head, as: UTF8.self).lowercased()
     let isPage = text.contains("text/html")
-    let isLast = ["\r\ncontent-length:", "\r\ntransfer-encoding:", "\r\nconnection: close"].contains { text.contains($0) }
+    let ends = ["\r\ncontent-length:", "\r\ntransfer-encoding:", "\r\nconnection: close"]
+    let isLast = ends.contains { text.contains($0) }
     let body = isPage ? page : line
     let head = """
       HTTP/1.1 200 OK\r

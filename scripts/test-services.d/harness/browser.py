@@ -16,7 +16,8 @@ NEEDS = {
 }
 ARGUMENTS = [
   "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-breakpad",
+  "--disable-lcd-text", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--disable-breakpad",
   # Nothing but this machine, whatever a page or the browser itself wants.
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
