@@ -72,12 +72,7 @@ public final class Pool: Sendable {
 
   /// Whether the backend may have sessions: it is a member that is neither drained nor down.
   public func isUsable(_ backend: Backend) -> Bool {
-    state.withLock { state in
-      switch state.state(of: backend)?.availability {
-      case .eligible, .full: true
-      case .drained, .down, .checking, nil: false
-      }
-    }
+    state.withLock { $0.isUsable(backend) }
   }
 
   public var standing: PoolStanding { state.withLock { $0.standing } }
@@ -224,6 +219,13 @@ extension Pool {
         eligible: tally[.eligible], up: tally[.eligible] + tally[.full], checking: tally[.checking],
         total: tally.total,
         weightShare: weight == 0 ? 0 : Double(eligibleWeight) / Double(weight))
+    }
+
+    func isUsable(_ backend: Backend) -> Bool {
+      switch state(of: backend)?.availability {
+      case .eligible, .full: true
+      case .drained, .down, .checking, nil: false
+      }
     }
 
     mutating func release(_ backend: Backend) {

@@ -14,10 +14,10 @@ extension Worker {
     let rest = exchange.pointee.requestBody
     endExchange(handle, .completed)
     client.pointee.thrownAway = 0
+    client.pointee.drained = rest
     if !keepsClient {
       finishClient(clientHandle, client)
     } else if !rest.hasEnded {
-      client.pointee.drained = rest
       client.pointee.phase = .draining
       setDeadline(clientHandle, client, now.later(client.pointee.http.bodyNanoseconds))
       unfinished.append(Token(.httpClient, clientHandle))
@@ -87,6 +87,7 @@ extension Worker {
     }
     let head = exchange.pointee.head
     let hasRest = !exchange.pointee.requestBody.hasEnded
+    client.pointee.drained = exchange.pointee.requestBody
     let closes = !exchange.pointee.keepsClient || hasRest
     exchange.pointee.keepsServer = false
     let ending = exchange.pointee.notes.access.ending ?? AccessEnding(answeredWith: status)
@@ -261,6 +262,7 @@ extension Worker {
         .badRequest, client.pointee.service.listener,
         cause: "no whole request head within timeouts.request, from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .clientTimeout, status: 408) }
+      client.pointee.drained = BodyReader(.untilClose)
       answer(handle, client, 408, closes: true)
     case .verifying:
       abandonCheck(client)

@@ -127,6 +127,8 @@ extension Worker {
       group.incidents.add(
         .badRequest, client.pointee.service.listener, cause: "\(fault), from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .badRequest, status: fault.status) }
+      // Nobody can tell where it would have ended.
+      client.pointee.drained = BodyReader(.untilClose)
       answer(handle, client, fault.status, closes: true)
     case .head(let head): beginExchange(handle, client, head, input)
     }
