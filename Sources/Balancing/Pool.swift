@@ -72,12 +72,7 @@ public final class Pool: Sendable {
 
   /// Whether the backend may have sessions: it is a member that is neither drained nor down.
   public func isUsable(_ backend: Backend) -> Bool {
-    state.withLock { state in
-      switch state.state(of: backend)?.availability {
-      case .eligible, .full: true
-      case .drained, .down, .checking, nil: false
-      }
-    }
+    state.withLock { $0.isUsable(backend) }
   }
 
   public var standing: PoolStanding { state.withLock { $0.standing } }
@@ -93,12 +88,15 @@ public final class Pool: Sendable {
   }
 
   /// Takes a session off the backend that `pick` gave it, member or not. Exactly once for each pick.
-  public func release(_ backend: Backend) {
-    let grants = state.withLock { state in
+  /// - Returns: whether the backend may have another: see `isUsable`.
+  @discardableResult
+  public func release(_ backend: Backend) -> Bool {
+    let (grants, isUsable) = state.withLock { state in
       state.release(backend)
-      return state.grants()
+      return (state.grants(), state.isUsable(backend))
     }
     serve(grants)
+    return isUsable
   }
 
   /// Leaves the queue, as a client that hangs up does. When the place is gone a backend was granted already, and the
@@ -224,6 +222,13 @@ extension Pool {
         eligible: tally[.eligible], up: tally[.eligible] + tally[.full], checking: tally[.checking],
         total: tally.total,
         weightShare: weight == 0 ? 0 : Double(eligibleWeight) / Double(weight))
+    }
+
+    func isUsable(_ backend: Backend) -> Bool {
+      switch state(of: backend)?.availability {
+      case .eligible, .full: true
+      case .drained, .down, .checking, nil: false
+      }
     }
 
     mutating func release(_ backend: Backend) {

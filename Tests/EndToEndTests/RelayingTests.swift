@@ -342,7 +342,7 @@ extension EndToEnd {
 }
 
 /// Waits until what moves has stopped: half a second without a change. Nothing tells when a peer will send no more.
-private func waitUntilStill<Value: Equatable>(
+func waitUntilStill<Value: Equatable>(
   _ what: String, within limit: Duration = patience, _ read: () -> Value
 ) throws {
   let deadline = Deadline(in: limit)

@@ -14,10 +14,10 @@ extension Worker {
     let rest = exchange.pointee.requestBody
     endExchange(handle, .completed)
     client.pointee.thrownAway = 0
+    client.pointee.drained = rest
     if !keepsClient {
       finishClient(clientHandle, client)
     } else if !rest.hasEnded {
-      client.pointee.drained = rest
       client.pointee.phase = .draining
       setDeadline(clientHandle, client, now.later(client.pointee.http.bodyNanoseconds))
       unfinished.append(Token(.httpClient, clientHandle))
@@ -80,18 +80,20 @@ extension Worker {
       client.pointee.exchangeEnd = Instant(nanoseconds: .max)
     }
     exchange.request.free(into: &http.buffers.blocks)
-    if exchange.server != .none {
-      let isReusable =
-        exchange.keepsServer && exchange.status != 0 && exchange.responseBody.hasEnded && exchange.requestBody.hasEnded
-        && exchange.isSent
-      releaseServer(exchange.server, isReusable: isReusable)
-    }
+    let isReusable =
+      exchange.keepsServer && exchange.status != 0 && exchange.responseBody.hasEnded && exchange.requestBody.hasEnded
+      && exchange.isSent
+    // Closed before the place of its request is given to another.
+    if !isReusable { releaseServer(exchange.server, isReusable: false) }
+    var isUsable = false
     if let backend = exchange.backend {
       if exchange.status != 0 { backend.sessionsTotal.add(1, ordering: .relaxed) }
       backend.bytesToBackend.add(exchange.bytesToBackend, ordering: .relaxed)
       backend.bytesToClient.add(exchange.bytesToClient, ordering: .relaxed)
-      exchange.destination.pool.release(backend)
+      isUsable = exchange.destination.pool.release(backend)
     }
+    // A backend that went meanwhile keeps no idle connections: they are closed when it goes, and no later.
+    if isReusable { releaseServer(exchange.server, isReusable: isUsable) }
   }
 
   /// The request gets no response from a backend: an error is said instead, if nothing else was.
@@ -104,6 +106,7 @@ extension Worker {
     }
     let head = exchange.pointee.head
     let hasRest = !exchange.pointee.requestBody.hasEnded
+    client.pointee.drained = exchange.pointee.requestBody
     let closes = !exchange.pointee.keepsClient || hasRest
     exchange.pointee.keepsServer = false
     let ending = exchange.pointee.notes.access.ending ?? AccessEnding(answeredWith: status)
@@ -282,6 +285,7 @@ extension Worker {
         .badRequest, client.pointee.service.listener,
         cause: "no whole request head within timeouts.request, from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .clientTimeout, status: 408) }
+      client.pointee.drained = BodyReader(.untilClose)
       answer(handle, client, 408, closes: true)
     case .verifying:
       abandonCheck(client)
@@ -305,7 +309,7 @@ extension Worker {
     }
     switch exchange.pointee.phase {
     case .waiting: waitingExchangeTimer(handle, exchange)
-    case .connecting: connectFailed(handle, exchange, "no answer within timeouts.connect")
+    case .connecting: connectFailed(handle, exchange, "no answer within timeouts.connect", status: 504)
     case .answering:
       if exchange.pointee.status != 0 {
         // Who does not go on with it, or who does not take it?

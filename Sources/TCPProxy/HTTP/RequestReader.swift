@@ -44,6 +44,7 @@ extension Worker {
     client.serverName = session.greeting?.serverName
     if session.lifeEnd != .zero { client.lifeEnd = session.lifeEnd }
     client.connection.tls = session.clientTLS
+    if let side = client.connection.tls.pointer { group.freeMemory(side.pointee.early.size) }
     client.connection.isReadable = true
     client.connection.isFinished = session.early.contains(.peerFinished)
     if unsent {
@@ -148,6 +149,8 @@ extension Worker {
       group.incidents.add(
         .badRequest, client.pointee.service.listener, cause: "\(fault), from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .badRequest, status: fault.status) }
+      // Nobody can tell where it would have ended.
+      client.pointee.drained = BodyReader(.untilClose)
       answer(handle, client, fault.status, closes: true)
     case .head(let head): beginExchange(handle, client, head, input)
     }
@@ -201,6 +204,9 @@ extension Worker {
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
     exchange.keepsClient = head.keepsAlive && !isDraining
+    if http.requestFields.contains(.authorization) {
+      exchange.isPersonal = AuthenticationScheme.bindsConnection(.authorization, in: http.requestFields, of: bytes)
+    }
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
     // Whoever switches protocols has no end that a copy could have.
@@ -242,9 +248,10 @@ extension Worker {
       case .bytes(let count):
         setDeadline(handle, client, now.later(client.pointee.http.bodyNanoseconds))
         let input = http.buffers.received(count)
-        let taken = exchange.pointee.requestBody.take(
+        var taken = exchange.pointee.requestBody.take(
           input, from: 0, limits: client.pointee.http.limits, trailers: &http.requestFields)
         http.parsed = .none
+        if !exchange.pointee.head.forwardsTrailers { taken.trailers = nil }
         if let fault = taken.fault {
           requestBodyFailed(client.pointee.exchange, exchange, fault)
           return
@@ -299,10 +306,9 @@ extension Worker {
         start -= written
         count += written
       }
-      if isLast, taken.trailers == nil {
-        let behind = base + taken.body.upperBound
-        count += chunks.end(into: UnsafeMutableRawBufferPointer(start: behind, count: ChunkedEncoder.room))
-      }
+      // Nothing is behind a body but what is kept elsewhere, and before trailers the last chunk.
+      let behind = UnsafeMutableRawBufferPointer(start: base + taken.body.upperBound, count: ChunkedEncoder.room)
+      count += isLast && taken.trailers == nil ? chunks.end(into: behind) : chunks.endChunk(into: behind)
     }
     if prefix > 0 {
       start -= prefix

@@ -126,8 +126,9 @@ extension Worker {
         position += head.length
       }
     }
-    let taken = exchange.pointee.responseBody.take(
+    var taken = exchange.pointee.responseBody.take(
       input, from: position, limits: HTTPService.responseLimits, trailers: &http.responseFields)
+    if !exchange.pointee.forwardsTrailers { taken.trailers = nil }
     let hasEnded = exchange.pointee.responseBody.hasEnded
     if taken.fault == nil, !hasEnded {
       http.buffers.keep(
@@ -149,7 +150,7 @@ extension Worker {
     exchange.pointee.bytesToClient &+= taken.body.count
     if prefix > HTTPBuffers.headroom - ChunkedEncoder.room + taken.body.lowerBound {
       let head = UnsafeRawBufferPointer(rebasing: http.buffers.head[..<prefix])
-      if http.buffers.send(head, to: &client.pointee.connection, more: true) == .failed {
+      if http.buffers.send(head, to: &client.pointee.connection, more: !taken.body.isEmpty) == .failed {
         endClient(exchange.pointee.client, reset: true)
         return
       }
@@ -225,7 +226,8 @@ extension Worker {
     _ client: UnsafeMutablePointer<HTTPClient>
   ) -> Int {
     exchange.pointee.status = head.status
-    exchange.pointee.keepsServer = head.keepsAlive
+    exchange.pointee.keepsServer = head.keepsAlive && !exchange.pointee.isPersonal
+    exchange.pointee.forwardsTrailers = head.forwardsTrailers
     exchange.pointee.responseBody = BodyReader(head.framing)
     exchange.pointee.responseFraming = head.framing(towards: exchange.pointee.head.version)
     if let compression = client.pointee.http.compression { chooseCoding(compression, head, bytes, exchange) }
@@ -243,19 +245,15 @@ extension Worker {
         group.onOutcome(backend, nil)
       }
     }
+    // Whose connection it is now, another client must not get: see `Exchange.isPersonal`.
     if bindsConnection(bytes) { exchange.pointee.keepsServer = false }
     return writeResponse(head, bytes, exchange, client)
   }
 
-  /// NTLM and Negotiate authenticate the connection and not the request: another client on it would be that user.
+  /// Whether the response's backend authenticates the connection and not the request.
   func bindsConnection(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    guard http.responseFields.contains(.wwwAuthenticate) else { return false }
-    var next = http.responseFields.index(of: .wwwAuthenticate, from: 0)
-    while let index = next {
-      if AuthenticationScheme.bindsConnection(bytes[http.responseFields[index].value]) { return true }
-      next = http.responseFields.index(of: .wwwAuthenticate, from: index + 1)
-    }
-    return false
+    http.responseFields.contains(.wwwAuthenticate)
+      && AuthenticationScheme.bindsConnection(.wwwAuthenticate, in: http.responseFields, of: bytes)
   }
 
   /// The lines that a response gets here, in `HTTPWork.lines`.

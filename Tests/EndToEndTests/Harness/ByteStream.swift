@@ -46,6 +46,21 @@ struct ByteStream: Sendable {
     }
   }
 
+  /// Whether these bytes are those from `place` on.
+  func matches(_ bytes: [UInt8], at place: Int) -> Bool {
+    var index = 0
+    while index < bytes.count {
+      let offset = (place + index) % Self.period
+      let count = min(bytes.count - index, Self.period - offset)
+      let isEqual = block.withUnsafeBytes { block in
+        bytes.withUnsafeBytes { memcmp(block.baseAddress! + offset, $0.baseAddress! + index, count) == 0 }
+      }
+      guard isEqual else { return false }
+      index += count
+    }
+    return true
+  }
+
   /// Receives the bytes from `start` on, to `end` or to the end of the stream, and returns the place reached.
   func receive(
     from start: Int = 0, to end: Int = .max, on socket: Socket, within limit: Duration = .seconds(120)
