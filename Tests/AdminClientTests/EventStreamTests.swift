@@ -20,7 +20,8 @@ import Testing
   }
 
   @Test(arguments: [1, 2, 3, 7, 1000]) func anEventIsWhatItIsHoweverItIsCut(size: Int) {
-    let text = "id: 7\nevent: health\ndata: {\"a\":1}\n\n: still here\n\nid: 8\r\nevent: reload\r\ndata: x\r\ndata:y\r\n\r\n"
+    let text =
+      "id: 7\nevent: health\ndata: {\"a\":1}\n\n: still here\n\nid: 8\r\nevent: reload\r\ndata: x\r\ndata:y\r\n\r\n"
     #expect(
       read(text, cutInto: size) == [
         event("7", "health", "{\"a\":1}"), .comment("still here"), event("8", "reload", "x\ny"),

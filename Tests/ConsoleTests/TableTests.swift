@@ -18,13 +18,13 @@ import Testing
       table().lines(width: nil).map(\.text) == [
         "NAME           STATE   NUMBER  WORDS",
         "web/a          up           7  nothing to say",
-        "web/backend-2  down   1234567  ",
+        "web/backend-2  down   1234567",
       ])
   }
 
   @Test func theWidestGivesWayFirst() {
     #expect(table().lines(width: 40)[1].text == "web/a         up           7  nothing t…")
-    #expect(table().lines(width: 40)[2].text == "web/backend…  down   1234567  ")
+    #expect(table().lines(width: 40)[2].text == "web/backend…  down   1234567")
   }
 
   @Test func theLeastImportantGo() {
@@ -53,7 +53,8 @@ import Testing
       TerminalStyle(isTerminal: isTerminal) { variables[$0] }
     }
     #expect(style(["TERM": "xterm", "LANG": "de_DE.UTF-8"]) == TerminalStyle(hasLooks: true, hasUnicode: true))
-    #expect(style(["TERM": "xterm", "LANG": "C.utf8", "LC_ALL": "C"]) == TerminalStyle(hasLooks: true, hasUnicode: false))
+    #expect(
+      style(["TERM": "xterm", "LANG": "C.utf8", "LC_ALL": "C"]) == TerminalStyle(hasLooks: true, hasUnicode: false))
     #expect(style(["TERM": "dumb", "LC_CTYPE": "C.UTF-8"]) == TerminalStyle(hasLooks: false, hasUnicode: true))
     #expect(style(["TERM": "xterm", "NO_COLOR": "1"]) == TerminalStyle(hasLooks: false, hasUnicode: false))
     #expect(style(["TERM": "xterm", "NO_COLOR": ""]).hasLooks)
