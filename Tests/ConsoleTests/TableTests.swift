@@ -23,16 +23,16 @@ import Testing
   }
 
   @Test func theWidestGivesWayFirst() {
-    #expect(table().lines(width: 40)[1].text == "web/a         up           7  nothing t…")
-    #expect(table().lines(width: 40)[2].text == "web/backend…  down   1234567")
+    #expect(table().lines(width: 40)[1].text == "web/a        up           7  nothing to…")
+    #expect(table().lines(width: 40)[2].text == "web/backen…  down   1234567")
   }
 
   @Test func theLeastImportantGo() {
     #expect(
       table().lines(width: 20).map(\.text) == [
-        "NAME           STATE", "web/a          up", "web/backend-2  down",
+        "NAME  STATE   NUMBER", "web…  up           7", "web…  down   1234567",
       ])
-    #expect(table().lines(width: 12)[2].text == "web…  down")
+    #expect(table().lines(width: 12)[2].text == "web/…  down")
   }
 
   @Test(arguments: 1...60) func noLineIsWiderThanThere(width: Int) {

@@ -127,7 +127,7 @@ import Testing
   }
 
   @Test func aFilterIsTypedAndTakenBack() throws {
-    #expect(names(try model("/b")) == ["web/b"])
+    #expect(names(try model("/web/b")) == ["web/b"])
     #expect(names(try model("/web up")) == ["web/a", "web/c"])
     #expect(names(try model("/EAST")) == ["web/a"])
     var model = try model("/web/b", [.enter])
