@@ -30,7 +30,8 @@ struct AdminRequest: Sendable {
     path = try PercentCoding.segments(of: bytes[head.target.path])
     query = try head.target.query.map { query throws(AdminError) in try PercentCoding.pairs(of: bytes[query]) } ?? []
     host = head.authority.flatMap { text(bytes[$0.host]) }
-    authorization = fields.isRepeated(.authorization) ? nil : fields.value(of: .authorization, in: bytes).map { Array($0) }
+    authorization =
+      fields.isRepeated(.authorization) ? nil : fields.value(of: .authorization, in: bytes).map { Array($0) }
     let type = fields.isRepeated(.contentType) ? nil : text(fields.value(of: .contentType, in: bytes))
     contentType = type.map { type in
       String(type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }).lowercased()

@@ -24,7 +24,8 @@ struct Gatekeeper: Sendable {
     // Whoever has no token does not learn what there is.
     let isPublic = if case .success(let route) = route { route.isPublic } else { false }
     if let token, !isPublic, !(request.authorization.map { token.isShown(by: $0) } ?? false) {
-      throw AdminError(.unauthorized, "the field \"Authorization: Bearer TOKEN\" expected, with the token of admin.token")
+      throw AdminError(
+        .unauthorized, "the field \"Authorization: Bearer TOKEN\" expected, with the token of admin.token")
     }
     let found = try route.get()
     // No form of another page can send this type, and no script of one without being asked first (CORS).

@@ -28,7 +28,8 @@ public enum DescriptorBudget {
       sum + pool.backends.count * (pool.health?.type == .script ? perScript : perCheck)
     }
     let spares = configuration.pools.reduce(0) { $0 + $1.backends.count * $1.prewarm * perSpare }
-    return process + (configuration.admin == nil ? 0 : admin) + workers * (perWorker + addresses * perListenAddress + spares) + checks
+    return process + (configuration.admin == nil ? 0 : admin) + workers
+      * (perWorker + addresses * perListenAddress + spares) + checks
   }
 
   /// Client connections at once that `descriptors` open files carry. With `limits.connections` on `auto` this is the

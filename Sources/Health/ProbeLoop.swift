@@ -264,7 +264,8 @@ struct ProbeLoop: ~Copyable {
     let transition = subject.pointee.tracker.handle(result, settings: target.settings, now: now)
     let check = LastCheck(
       type: target.check.name, result: result, at: WallTime(nanosecondsSinceEpoch: Clock.wallNanoseconds),
-      streak: subject.pointee.tracker.streak, needed: subject.pointee.tracker.needed(target.settings))
+      streak: subject.pointee.tracker.streak,
+      needed: transition?.needed ?? subject.pointee.tracker.needed(target.settings))
     target.backend.lastCheck.withLock { $0 = check }
     if let transition {
       checker.report(target, .changed(transition))

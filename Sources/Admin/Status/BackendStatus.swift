@@ -129,11 +129,13 @@ public struct BackendStatus: Sendable {
     object.add("why", why)
     object.add("weight", weight)
     object.add("configuredWeight", configuredWeight)
-    object.add("override", override.map { override in
-      var object = JSONObject()
-      override.add(to: &object)
-      return object
-    })
+    object.add(
+      "override",
+      override.map { override in
+        var object = JSONObject()
+        override.add(to: &object)
+        return object
+      })
     object.add("sessions", sessions)
     object.add("limit", limit)
     object.add("check", check?.json)

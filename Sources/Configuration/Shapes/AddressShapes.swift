@@ -4,6 +4,7 @@ extension Shape where Value == [Endpoint] {
   /// Where a listener waits: one address or range of ports, or an array of them.
   static var listenAddresses: Shape {
     Shape<[[Endpoint]]>.oneOrMore("address", of: .listenAddress).map({ $0.flatMap { $0 } }, { [$0] })
+      .writing { .array(Endpoint.written($0).map { .string($0) }) }
   }
 
   /// One text: an address, or several with a range of ports.

@@ -70,6 +70,10 @@ extension Supervisor {
         .notFound,
         "pool \(pool) has no backend \(name.quoted)" + Self.hint(name, running.backends.map(\.name)))
     }
+    // Its addresses will be backends of their own, with other names.
+    if case .nowhere(let cause) = running.resolved[member].place {
+      throw AdminError(.conflict, "\(pool)/\(name) has no address: \(cause)")
+    }
     let key = Overrides.Key(pool: pool, backend: name)
     let former = overrides
     let isChange: Bool
@@ -99,7 +103,9 @@ extension Supervisor {
     running.commit()
     pools[former.configuration.name] = running
     let backend = running.backends[member]
-    let (before, after) = (former.overrides[member]?.isDisabled ?? false, running.overrides[member]?.isDisabled ?? false)
+    let (before, after) = (
+      former.overrides[member]?.isDisabled ?? false, running.overrides[member]?.isDisabled ?? false
+    )
     if after, !before {
       backend.lastCheck.withLock { $0 = nil }
       let closesNow = healthReporter.removed(
@@ -114,7 +120,8 @@ extension Supervisor {
   private static func weight(in body: [UInt8]) throws(AdminError) -> Int {
     let json: JSONValue
     do { json = try JSONParser.parse(body) } catch {
-      throw AdminError(.badRequest, "the body is not JSON: \(error.location.line):\(error.location.column): \(error.message)")
+      throw AdminError(
+        .badRequest, "the body is not JSON: \(error.location.line):\(error.location.column): \(error.message)")
     }
     guard case .number(let text)? = json["weight"]?.kind, let weight = Int(text),
       (0...Member.maximumWeight).contains(weight)

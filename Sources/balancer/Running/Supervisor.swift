@@ -203,6 +203,9 @@ struct Supervisor: ~Copyable {
         they carry
         """)
     }
+    // Before anything happens that its readers want to know.
+    if let warning = adminPlan.warning { logger.warning("\(warning)") }
+    openAdmin(adminPlan)
     watchTLS()
     sayFirstAnswers()
     for pool in configuration.pools { sayUnresolved(pool.name) }
@@ -210,8 +213,6 @@ struct Supervisor: ~Copyable {
     workers.keepSpares(spareOrders)
     if configuration.log.access != nil { accessLog.hand(to: workers) }
     for entrance in opened { open(entrance, logger) }
-    if let warning = adminPlan.warning { logger.warning("\(warning)") }
-    openAdmin(adminPlan)
     logger.notice("ready")
   }
 
@@ -334,7 +335,8 @@ struct Supervisor: ~Copyable {
       """
       \(signal): no longer accepting; \(sessions) open \(sessions == 1 ? "session has" : "sessions have") \
       \(configuration.shutdown.drain.text) to finish (a second signal stops at once)
-      """, as: "stop") { _ in }
+      """, as: "stop"
+    ) { _ in }
     drainEnd = Clock.now + configuration.shutdown.drain
     awaited = nil
     abandonReload()
