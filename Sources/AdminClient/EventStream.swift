@@ -18,6 +18,8 @@ public struct EventStream: Sendable {
   static let longest = 1 << 20
 
   private var line: [UInt8] = []
+  /// Of the line as it came, be it cut off.
+  private var lineLength = 0
   private var followsCarriageReturn = false
   private var isFirstLine = true
   private var id = ""
@@ -38,6 +40,7 @@ public struct EventStream: Sendable {
         if let item = endLine() { items.append(item) }
       } else {
         size += 1
+        lineLength += 1
         if size <= Self.longest { line.append(byte) }
       }
     }
@@ -49,8 +52,10 @@ public struct EventStream: Sendable {
     if isFirstLine, line.starts(with: [0xEF, 0xBB, 0xBF]) { line.removeFirst(3) }
     isFirstLine = false
     let text = String(decoding: line, as: UTF8.self)
+    let isEmpty = lineLength == 0
     line = []
-    if text.isEmpty { return dispatch() }
+    lineLength = 0
+    if isEmpty { return dispatch() }
     if text.hasPrefix(":") {
       if !hasData { size = 0 }
       return .comment(Self.withoutBlank(text.dropFirst()))

@@ -1,16 +1,15 @@
 /// What `balancer events` prints of one event.
 package enum EventText {
-  /// `2026-11-28T00:30:00.000Z warning health web/b DOWN after …`: the line as the log has it.
-  package static func line(name: String, _ data: Reply) -> StyledText {
+  /// `2026-11-28T00:30:00.000Z warning health web/b DOWN after …`: the line as the log has it. Those of a reload are followed
+  /// by what changed, or by the mistakes.
+  package static func lines(name: String, _ data: Reply) -> [StyledText] {
     let level = data["level"].safe
     var line = StyledText(data["time"].safe.isEmpty ? "-" : data["time"].safe, .dim)
     line.append(" " + level + String(repeating: " ", count: max(0, 7 - level.count)), look(level))
     let message = data["message"].safe
-    line.append(" \(Self.kind(name)) \(message.isEmpty ? "-" : message)")
-    return line
+    line.append(" \(Reply.safe(name)) \(message.isEmpty ? "-" : message)")
+    return [line] + (data["changes"].texts + data["errors"].texts).map { StyledText("  \(Reply.safe($0))") }
   }
-
-  private static func kind(_ name: String) -> String { name.isEmpty ? "event" : name }
 
   private static func look(_ level: String) -> StyledText.Look {
     switch level {

@@ -15,7 +15,9 @@ package enum Problems {
           Condition(state: pool.state) == .bad ? .bad : .passing
         ))
     }
-    for backend in status.backends where Condition(state: backend.state) != .good { problems.append(of(backend, status)) }
+    for backend in status.backends where Condition(state: backend.state) != .good {
+      problems.append(of(backend, status))
+    }
     if let reload = status.lastReload, reload.result == "refused" {
       problems.append((refusal(reload, status), .bad))
     }
@@ -24,7 +26,9 @@ package enum Problems {
       problems.append(
         certificate.daysLeft < 0
           ? ("certificate \(certificate.file)\(names) has expired", .bad)
-          : ("certificate \(certificate.file)\(names) expires in \(Figures.count(certificate.daysLeft, "day"))", .passing))
+          : (
+            "certificate \(certificate.file)\(names) expires in \(Figures.count(certificate.daysLeft, "day"))", .passing
+          ))
     }
     // Sorting keeps the order of equals only by chance.
     return problems.enumerated().sorted { ($1.element.condition, $0.offset) < ($0.element.condition, $1.offset) }
@@ -32,10 +36,11 @@ package enum Problems {
   }
 
   private static func of(_ backend: BackendStatus, _ status: Status) -> (text: String, condition: Condition) {
-    var text = "\(backend.path) is \(backend.state)"
+    // Such as "drained by hand".
+    let why = backend.why ?? ""
+    var text = "\(backend.path) is \(why.hasPrefix(backend.state) ? why : backend.state)"
     if let since = backend.since, let now = status.now { text += " for \(Figures.age(now.seconds(since: since)))" }
-    if backend.overriddenState != nil, Condition(state: backend.state) == .wanted { text += " by the admin" }
-    if let why = backend.why, !why.isEmpty { text += ": \(why)" }
+    if !why.isEmpty, !why.hasPrefix(backend.state) { text += ": \(why)" }
     if backend.sessions > 0 { text += "; \(Figures.count(backend.sessions, "session")) open" }
     return (text, Condition(state: backend.state))
   }

@@ -100,7 +100,10 @@ extension BackendStatus {
     if let streak = reply["streak"].integer, let needed = reply["needed"].integer, streak <= needed {
       text += ", \(streak)/\(needed)"
     }
-    if let words = reply["words"].text, !words.isEmpty { text += ": \(SafeText.line(words))" }
+    // That it passed has been said.
+    if let words = reply["words"].text, !words.isEmpty, words != reply["result"].text {
+      text += ": \(SafeText.line(words))"
+    }
     return text
   }
 }

@@ -21,7 +21,8 @@ package enum StatusText {
   }
 
   private static func header(_ status: Status) -> [StyledText] {
-    var first = "balancer \(status.version), \(status.state) for \(Figures.age(status.uptime)), process \(status.process), "
+    var first =
+      "balancer \(status.version), \(status.state) for \(Figures.age(status.uptime)), process \(status.process), "
     first += Figures.count(status.workers, "worker")
     first += ", \(status.connections)" + (status.connectionLimit.map { " of \($0)" } ?? "") + " connections"
     var second = status.file
@@ -45,7 +46,8 @@ package enum StatusText {
       table.add([
         StyledText(listener.name), StyledText(listener.mode + (listener.tls ? "+tls" : "")),
         StyledText(listener.listen.joined(separator: " ")),
-        StyledText("\(listener.sessions)", isFull ? .warning : .plain), StyledText(Figures.rate(listener.rates.sessions)),
+        StyledText("\(listener.sessions)", isFull ? .warning : .plain),
+        StyledText(Figures.rate(listener.rates.sessions)),
         StyledText(listener.mode == "http" ? Figures.rate(listener.rates.requests) : "-"),
         errors(listener.rates), StyledText(Figures.bytes(listener.rates.bytesIn)),
         StyledText(Figures.bytes(listener.rates.bytesOut)),
@@ -56,7 +58,8 @@ package enum StatusText {
 
   private static func pools(_ status: Status) -> Table {
     var table = Table([
-      .init("POOL", least: 10), .init("STATE"), .init("ELIGIBLE", isRight: true), .init("WEIGHT", isRight: true, rank: 4),
+      .init("POOL", least: 10), .init("STATE"), .init("ELIGIBLE", isRight: true),
+      .init("WEIGHT", isRight: true, rank: 4),
       .init("SESSIONS", isRight: true), .init("WAITING", isRight: true, rank: 3), .init("SESS/S", isRight: true),
       .init("ERR/S", isRight: true), .init("SCHEDULER", rank: 5),
     ])
@@ -65,7 +68,8 @@ package enum StatusText {
       table.add([
         StyledText(pool.name), StyledText(pool.state, condition.look), StyledText("\(pool.eligible)/\(pool.total)"),
         StyledText("\(pool.weightLeft)%"), StyledText("\(pool.sessions)"),
-        StyledText("\(pool.waiting)", pool.waiting > 0 ? .warning : .plain), StyledText(Figures.rate(pool.rates.sessions)),
+        StyledText("\(pool.waiting)", pool.waiting > 0 ? .warning : .plain),
+        StyledText(Figures.rate(pool.rates.sessions)),
         errors(pool.rates), StyledText(pool.scheduler),
       ])
     }
@@ -74,9 +78,11 @@ package enum StatusText {
 
   private static func backends(_ status: Status) -> Table {
     var table = Table([
-      .init("BACKEND", least: 12), .init("STATE"), .init("SINCE", isRight: true), .init("WEIGHT", isRight: true, rank: 5),
+      .init("BACKEND", least: 12), .init("STATE"), .init("SINCE", isRight: true),
+      .init("WEIGHT", isRight: true, rank: 5),
       .init("SESSIONS", isRight: true), .init("SESS/S", isRight: true), .init("ERR/S", isRight: true),
-      .init("CONN50", isRight: true, rank: 4), .init("CONN99", isRight: true, rank: 3), .init("ADDRESS", rank: 6, least: 12),
+      .init("CONN50", isRight: true, rank: 4), .init("CONN99", isRight: true, rank: 3),
+      .init("ADDRESS", rank: 6, least: 12),
     ])
     for backend in status.backends {
       let age = backend.since.flatMap { since in status.now.map { $0.seconds(since: since) } }

@@ -37,6 +37,20 @@ package struct StyledText: Equatable, Sendable {
     return result
   }
 
+  /// Without blanks at its end.
+  package var trimmed: StyledText {
+    var result = self
+    while let last = result.pieces.last {
+      result.pieces.removeLast()
+      var text = last.text
+      while text.last == " " { text.removeLast() }
+      if text.isEmpty { continue }
+      result.append(text, last.look)
+      break
+    }
+    return result
+  }
+
   /// With blanks up to so many columns, in a look of their own.
   package func padded(to columns: Int, look: Look = .plain) -> StyledText {
     var result = self

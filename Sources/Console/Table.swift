@@ -89,6 +89,6 @@ package struct Table: Sendable {
       line.append(cell)
       if !columns[column.index].isRight, place < layout.widths.count - 1 { line.append(blanks) }
     }
-    return line
+    return line.trimmed
   }
 }

@@ -72,8 +72,10 @@ import Testing
     let part = Array("10000\r\n".utf8) + [UInt8](repeating: 0x20, count: 65_536) + Array("\r\n".utf8)
     for _ in 0..<300 {
       try reader.take(part)
-      #expect(reader.takePart().count == 65_536)
+      let part = reader.takePart()
+      #expect(part.count == 65_536)
     }
-    #expect(!reader.isComplete)
+    let isComplete = reader.isComplete
+    #expect(!isComplete)
   }
 }

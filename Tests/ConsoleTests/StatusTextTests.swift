@@ -8,15 +8,15 @@ import Testing
     #expect(
       lines.prefix(8) == [
         "balancer 0.1.0, running for 1h, process 4711, 2 workers, 12 of 10000 connections",
-        "balancer.json of 2026-11-28T01:00:00.000Z (30m ago), reloaded 1 time, refused 1 …",
+        "balancer.json of 2026-11-28T01:00:00.000Z (30m ago), reloaded 1 time, refused 1…",
         "",
         "! web/b is down for 3m: connection refused (ECONNREFUSED)",
         "! pool web is degraded: 1 of 3 backends eligible, 67% of weight left",
-        "! mail/m is drained for 1h by the admin; 1 session open",
+        "! mail/m is drained by hand for 1h; 1 session open",
         "",
         "LISTENER  MODE      LISTEN     SESSIONS  SESS/S  REQ/S  ERR/S  IN/S  OUT/S",
       ])
-    #expect(lines.contains { $0.hasPrefix("web/b     down") })
+    #expect(lines.contains { $0.hasPrefix("web/b    down") })
   }
 
   @Test(arguments: [20, 40, 80, 120, 200]) func nothingIsWiderThanTheWindow(width: Int) throws {
@@ -66,8 +66,14 @@ import Testing
         "127.0.0.1:5  web       web/a    relaying  12s  120  4.6K  1-2-3",
       ])
     let event = try Reply(Array("{\"time\": \"T\", \"level\": \"warning\", \"message\": \"web/b DOWN\\n\"}".utf8))
-    #expect(EventText.line(name: "health", event).text == "T warning health web/b DOWN\\n")
-    #expect(event.event(id: "7", name: "health").hasPrefix("{\"id\": \"7\", \"event\": \"health\", \"data\": {\"time\""))
+    #expect(EventText.lines(name: "health", event).map(\.text) == ["T warning health web/b DOWN\\n"])
+    let reload = try Reply(
+      Array(
+        "{\"time\": \"T\", \"level\": \"error\", \"message\": \"refused:\", \"changes\": [], \"errors\": [\"a\", \"b\"]}"
+          .utf8))
+    #expect(EventText.lines(name: "reload", reload).map(\.text) == ["T error   reload refused:", "  a", "  b"])
+    #expect(
+      event.event(id: "7", name: "health").hasPrefix("{\"id\": \"7\", \"event\": \"health\", \"data\": {\"time\""))
   }
 
   @Test func aReloadIsToldByItsResult() throws {

@@ -53,7 +53,13 @@ enum Answers {
               since: "2026-11-28T01:27:00.000Z"),
             backend("c", sessions: 8, rate: 0.5, connect: 0.1),
           ]),
-        pool("mail", [backend("m", state: "drained", sessions: 1, override: "{\"state\": \"drain\", \"weight\": null}")]),
+        pool(
+          "mail",
+          [
+            backend(
+              "m", state: "drained", why: "drained by hand", sessions: 1,
+              override: "{\"state\": \"drain\", \"weight\": null}")
+          ]),
       ]))
   }
 }

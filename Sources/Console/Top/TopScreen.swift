@@ -58,7 +58,8 @@ package enum TopScreen {
   private static func summary(_ status: Status) -> StyledText {
     var line = StyledText("balancer \(status.version)", .bold)
     line.append(" \(status.state)", status.state == "running" ? .plain : .bad)
-    line.append(" for \(Figures.age(status.uptime)), process \(status.process), \(Figures.count(status.workers, "worker"))")
+    line.append(
+      " for \(Figures.age(status.uptime)), process \(status.process), \(Figures.count(status.workers, "worker"))")
     line.append(", \(status.connections)" + (status.connectionLimit.map { "/\($0)" } ?? "") + " connections")
     return line
   }
@@ -173,7 +174,8 @@ package enum TopScreen {
       if !model.filter.isEmpty {
         return StyledText("filter: \(model.filter) (\(list.count) shown; Esc shows all) ? help", .bold)
       }
-      return StyledText("q quit  s sort  r reverse  / filter  Tab pools  d drain  e enable  ? help", .dim)
+      let next = name(model.subject.next).lowercased()
+      return StyledText("q quit  s sort  r reverse  / filter  Tab \(next)s  d drain  e enable  ? help", .dim)
     }
   }
 

@@ -60,7 +60,8 @@ struct AdminAccess: Sendable {
   }
 
   func unreadable(_ fault: Reply.Fault) -> Failure {
-    Failure(ExitStatus.protocolError, "\(address): the answer cannot be read: \(fault): is this balancer's admin server?")
+    Failure(
+      ExitStatus.protocolError, "\(address): the answer cannot be read: \(fault): is this balancer's admin server?")
   }
 
   // MARK: What goes wrong
@@ -93,7 +94,9 @@ struct AdminAccess: Sendable {
     case 401:
       return Failure(
         ExitStatus.notPermitted,
-        words + "\nThe token is \"admin.token\" or \"admin.tokenFile\" of the file it runs from (--config), or BALANCER_TOKEN.")
+        words
+          + "\nThe token is \"admin.token\" or \"admin.tokenFile\" of the file it runs from (--config), or BALANCER_TOKEN."
+      )
     case 403, 421: return Failure(ExitStatus.notPermitted, words)
     case 404: return Failure(ExitStatus.usage, words)
     case 408, 409, 503: return Failure(ExitStatus.unavailable, words)

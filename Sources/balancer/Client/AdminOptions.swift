@@ -9,7 +9,9 @@ struct AdminOptions: ParsableArguments {
     completion: .file(extensions: ["json"]))
   var config: String?
 
-  @Option(help: ArgumentHelp("Ask this address instead, such as 127.0.0.1:9900 or unix:/run/balancer.sock.", valueName: "address"))
+  @Option(
+    help: ArgumentHelp(
+      "Ask this address instead, such as 127.0.0.1:9900 or unix:/run/balancer.sock.", valueName: "address"))
   var admin: String?
 }
 

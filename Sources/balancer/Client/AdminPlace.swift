@@ -25,7 +25,8 @@ struct AdminPlace {
       } catch {
         // The default address is a good guess where nobody has named a file.
         guard options.config == nil, access(Self.defaultFile, F_OK) != 0 else {
-          throw AdminAccess.Failure(ExitStatus.configuration, "\(error)\nWhere the admin server is cannot be read; --admin ADDRESS says it.")
+          throw AdminAccess.Failure(
+            ExitStatus.configuration, "\(error)\nWhere the admin server is cannot be read; --admin ADDRESS says it.")
         }
         file = AdminConfiguration()
         origin = "the default, as there is no \(Self.defaultFile) here"
@@ -52,7 +53,8 @@ struct AdminPlace {
     do throws(NamedFiles.Refused) { return String(decoding: try NamedFiles.token(of: path), as: UTF8.self) } catch {
       throw AdminAccess.Failure(
         ExitStatus.notPermitted,
-        "\(error.messages.joined(separator: "\n"))\nIt is \"admin.tokenFile\"; BALANCER_TOKEN gives a token without it.")
+        "\(error.messages.joined(separator: "\n"))\nIt is \"admin.tokenFile\"; BALANCER_TOKEN gives a token without it."
+      )
     }
   }
 

@@ -20,8 +20,8 @@ struct Output {
   func write(_ text: String) { write([StyledText(text)]) }
 
   /// Written now, not when the buffer of a pipe is full.
-  func writeNow(_ line: StyledText) {
-    write([line])
+  func writeNow(_ lines: [StyledText]) {
+    write(lines)
     fflush(nil)
   }
 }

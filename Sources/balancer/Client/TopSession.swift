@@ -38,7 +38,8 @@ struct TopSession: ~Copyable {
   }
 
   private init(
-    _ model: TopModel, _ address: String, _ feed: TopFeed, _ signals: consuming SignalSource, _ poller: consuming Poller,
+    _ model: TopModel, _ address: String, _ feed: TopFeed, _ signals: consuming SignalSource,
+    _ poller: consuming Poller,
     _ screen: consuming TerminalScreen
   ) {
     self.model = model

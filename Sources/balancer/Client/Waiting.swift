@@ -36,7 +36,8 @@ struct Waiting {
     case .timedOut(let backend):
       throw AdminAccess.Failure(
         ExitStatus.notYet,
-        "\(target.text) is \(word), but \(Figures.count(backend.sessions, "session")) still open after \(limit.written)")
+        "\(target.text) is \(word), but \(Figures.count(backend.sessions, "session")) still open after \(limit.written)"
+      )
     }
   }
 
@@ -47,7 +48,8 @@ struct Waiting {
     case .timedOut(let backend):
       throw AdminAccess.Failure(
         ExitStatus.notYet,
-        "\(target.text) is enabled, but \(backend.state) after \(limit.written)" + (backend.why.map { ": \($0)" } ?? ""))
+        "\(target.text) is enabled, but \(backend.state) after \(limit.written)" + (backend.why.map { ": \($0)" } ?? "")
+      )
     }
   }
 

@@ -22,7 +22,8 @@ struct DisableCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("The backend.", valueName: "pool/backend"), completion: .custom(Completions.backends))
   var target: String
 
-  @Option(help: ArgumentHelp("Return when no session is open on it, or after this time, such as 60s.", valueName: "duration"))
+  @Option(
+    help: ArgumentHelp("Return when no session is open on it, or after this time, such as 60s.", valueName: "duration"))
   var wait: DurationArgument?
 
   @OptionGroup var options: AdminOptions

@@ -36,7 +36,7 @@ struct EventsCommand: ParsableCommand {
       try feed.run { event, data in
         output.writeNow(
           json
-            ? StyledText(data.event(id: event.id, name: event.name)) : EventText.line(name: event.name, data))
+            ? [StyledText(data.event(id: event.id, name: event.name))] : EventText.lines(name: event.name, data))
       }
     }
   }

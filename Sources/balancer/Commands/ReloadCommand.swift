@@ -34,14 +34,14 @@ struct ReloadCommand: ParsableCommand {
       let answer = try access.askWhatever(Question(.post, "/v1/reload"), within: Self.limit)
       guard answer.isSuccess || answer.status == 422 else { throw access.refusal(answer) }
       let reply = try access.read(answer)
-      let outcome = ReloadReport(reply)
+      let report = ReloadReport(reply)
       if json { print(reply.json) }
-      if outcome.isRefused {
+      if report.isRefused {
         throw AdminAccess.Failure(
-          ExitStatus.configuration, outcome.text + (json ? "" : "\n" + outcome.errors.joined(separator: "\n")))
+          ExitStatus.configuration, report.text + (json ? "" : "\n" + report.errors.joined(separator: "\n")))
       }
-      if !json { Output().write(outcome.lines) }
-      for warning in outcome.warnings { warn(warning) }
+      if !json { Output().writeNow(report.lines) }
+      for warning in report.warnings { warn(warning) }
     }
   }
 

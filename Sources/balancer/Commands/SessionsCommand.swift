@@ -77,7 +77,9 @@ struct SessionsCommand: ParsableCommand {
   private func query(after: String?, limit: Int) -> String {
     var pool = pool
     var backend = backend
-    if let text = backend, let target = BackendTarget(text), pool == nil { (pool, backend) = (target.pool, target.backend) }
+    if let text = backend, let target = BackendTarget(text), pool == nil {
+      (pool, backend) = (target.pool, target.backend)
+    }
     let pairs = [
       ("limit", "\(limit)"), ("after", after), ("listener", listener), ("pool", pool), ("backend", backend),
       ("client", client),
