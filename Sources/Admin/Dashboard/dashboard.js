@@ -13,6 +13,7 @@ const LONGEST_WAIT = 15_000; // between attempts when the connection is lost
 const WINDOW = 300_000; // of charts, when the page has been open for so long
 const FEW = 30; // rows of a pool before "show all"
 const MOST_EVENTS = 300;
+const MOST_LINES = 20; // of an event
 const LONGEST_EVENT = 1 << 20;
 
 const $ = id => document.getElementById(id);
@@ -835,7 +836,10 @@ function eventLine({ kind, data }) {
   const level = String(data.level ?? "info");
   const when = make("time", moment(data.time).slice(5));
   when.dateTime = data.time ?? "";
-  const line = make("li", when, " ", make("b", level), " ", make("span", make("bdi", String(data.message ?? kind))));
+  const more = [...data.errors ?? [], ...data.changes ?? []]; // of a reload
+  const lines = [data.message ?? kind, ...more.slice(0, MOST_LINES)];
+  if (more.length > MOST_LINES) lines.push(`and ${more.length - MOST_LINES} more`);
+  const line = make("li", when, " ", make("b", level), " ", make("span", make("bdi", lines.join("\n"))));
   line.dataset.tone = data.to === "up" ? "good"
     : { critical: "bad", error: "bad", warning: "warn", notice: "own" }[level] ?? "quiet";
   return line;

@@ -33,16 +33,14 @@ struct DemoCommand: ParsableCommand {
     if status != 0 { throw ExitCode(status) }
   }
 
-  /// The line about the dashboard, where the file has one. What is wrong with the file is said when it is run.
-  private var dashboard: String {
-    guard let admin = (try? option.file.load())?.admin, admin.dashboard else { return "" }
-    let address =
-      switch admin.listen {
-      case .any(let port): "localhost:\(port)"
-      case .ip, .name: "\(admin.listen)"
-      case .unix: ""
-      }
-    return address.isEmpty ? "" : "  http://\(address)/       the dashboard: how they fare, and buttons to drain one\n"
+  /// Where a browser finds the dashboard, if the file has one. What is wrong with the file is said when it is run.
+  private var dashboard: String? {
+    guard let admin = (try? option.file.load())?.admin, admin.dashboard else { return nil }
+    return switch admin.listen {
+    case .any(let port): "http://localhost:\(port)/"
+    case .ip, .name: "http://\(admin.listen)/"
+    case .unix: nil
+    }
   }
 
   private func guide(_ backends: DemoBackends) -> String {
@@ -51,11 +49,10 @@ struct DemoCommand: ParsableCommand {
       Three backends: \(processes.joined(separator: ", ")).
       In a browser:
         http://localhost:8080/       each reload comes from the next backend
-      \(dashboard)Try this in another terminal, and watch the log below:
+      \(dashboard.map { "  \($0)       the dashboard: how they fare, and buttons to drain one\n" } ?? "")Try this in another terminal, and watch the log below:
         curl http://localhost:8080/                       each answer comes from the next backend
         kill \(backends.processes[1]) && curl http://localhost:8080/       one goes down, no request fails
         \(DemoBackends.program) demo-backend --port \(Self.ports[1])       it comes back
-        curl http://127.0.0.1:9900/v1/status              what it knows; http://127.0.0.1:9900/ shows it in a browser
         edit \(option.config), then kill -HUP \(getpid())       only what changed is touched; a mistake is refused
       Ctrl-C stops everything.
 
