@@ -1,14 +1,17 @@
 /// Writes a body in chunks (RFC 9112, 7.1).
 ///
-/// The end of a chunk's data and the next chunk's size are written together, before that next chunk's data:
-///
-///     let count = encoder.beginChunk(of: data.count, into: room)   // then the data, in the same system call
+///     let count = encoder.beginChunk(of: data.count, into: room)   // then the data
+///     let count = encoder.endChunk(into: room)                     // and all of it in one system call
 ///     let count = encoder.end(into: room)                          // with no trailers
+///
+/// The end of a chunk that is not written behind it is written before whatever comes next. To a reader that waits for it
+/// before it hands the data on, as urllib3 does, an event of a stream would then come with the next event.
 public struct ChunkedEncoder: Sendable, BitwiseCopyable {
   /// What `beginChunk` and `end` need at most: a line end, sixteen digits, a line end.
   public static let room = 20
 
-  private var hasBegun = false
+  /// The end of the last chunk is still to be written.
+  private var owesEnd = false
 
   public init() {}
 
@@ -16,7 +19,8 @@ public struct ChunkedEncoder: Sendable, BitwiseCopyable {
   /// - Parameter room: at least `ChunkedEncoder.room` bytes. Not for a count of 0, which would end the body.
   public mutating func beginChunk(of count: Int, into room: UnsafeMutableRawBufferPointer) -> Int {
     precondition(count > 0 && room.count >= Self.room, "a chunk has bytes, and its size has room")
-    var position = writeLineEnd(into: room)
+    var position = endChunk(into: room)
+    owesEnd = true
     let digits = (64 - count.leadingZeroBitCount + 3) / 4
     for digit in (0..<digits).reversed() {
       room[position] = Byte.upperHex(UInt8(truncatingIfNeeded: count >> (4 * digit)) & 15)
@@ -55,19 +59,17 @@ public struct ChunkedEncoder: Sendable, BitwiseCopyable {
   /// Writes the last chunk only, for trailers and an empty line to follow: `HeadWriter.appendTrailers`.
   public mutating func beginTrailers(into room: UnsafeMutableRawBufferPointer) -> Int {
     precondition(room.count >= Self.room, "the last chunk has room")
-    let position = writeLineEnd(into: room)
+    let position = endChunk(into: room)
     room[position] = 0x30
     room[position + 1] = Byte.carriageReturn
     room[position + 2] = Byte.lineFeed
     return position + 3
   }
 
-  /// What ends the chunk before.
-  private mutating func writeLineEnd(into room: UnsafeMutableRawBufferPointer) -> Int {
-    guard hasBegun else {
-      hasBegun = true
-      return 0
-    }
+  /// Writes the end of a chunk behind its data, and answers how many bytes that is: none where no chunk has begun.
+  public mutating func endChunk(into room: UnsafeMutableRawBufferPointer) -> Int {
+    guard owesEnd else { return 0 }
+    owesEnd = false
     room[0] = Byte.carriageReturn
     room[1] = Byte.lineFeed
     return 2

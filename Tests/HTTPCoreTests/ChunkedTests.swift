@@ -16,6 +16,11 @@ import Testing
           let chunk = (0..<(1 + generator.below(300))).map { _ in UInt8(generator.below(256)) }
           let count = encoder.beginChunk(of: chunk.count, into: room)
           encoded += room[..<count] + chunk
+          // Its end may be written behind it or before what comes next.
+          if generator.below(2) == 0 {
+            let count = encoder.endChunk(into: room)
+            encoded += room[..<count]
+          }
           body += chunk
         }
         let count = encoder.end(into: room)

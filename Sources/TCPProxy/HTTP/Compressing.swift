@@ -92,9 +92,11 @@ extension Worker {
         start -= written
         count += written
       }
-      if isChunked, step.isDone, task == .finish {
-        count += exchange.pointee.responseChunks.end(
-          into: UnsafeMutableRawBufferPointer(start: base + step.produced, count: ChunkedEncoder.room))
+      if isChunked {
+        let behind = UnsafeMutableRawBufferPointer(start: base + step.produced, count: ChunkedEncoder.room)
+        count +=
+          step.isDone && task == .finish
+          ? exchange.pointee.responseChunks.end(into: behind) : exchange.pointee.responseChunks.endChunk(into: behind)
       }
       if prefix > 0 {
         start -= prefix

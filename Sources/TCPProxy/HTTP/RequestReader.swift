@@ -273,10 +273,9 @@ extension Worker {
         start -= written
         count += written
       }
-      if isLast, taken.trailers == nil {
-        let behind = base + taken.body.upperBound
-        count += chunks.end(into: UnsafeMutableRawBufferPointer(start: behind, count: ChunkedEncoder.room))
-      }
+      // Nothing is behind a body but what is kept elsewhere, and before trailers the last chunk.
+      let behind = UnsafeMutableRawBufferPointer(start: base + taken.body.upperBound, count: ChunkedEncoder.room)
+      count += isLast && taken.trailers == nil ? chunks.end(into: behind) : chunks.endChunk(into: behind)
     }
     if prefix > 0 {
       start -= prefix

@@ -36,8 +36,9 @@ extension Worker {
       requestSent(handle, exchange)
       return
     }
-    let more = client.pointee.connection.hasNews || client.pointee.connection.isReadable
-    guard sendHead(size, more: more && !head.expectsContinue, to: server, handle, exchange) else { return }
+    // Only bytes of the body that are sure to follow are worth the wait: half a chunk's size is nothing to send.
+    let more = if case .length = head.framing { client.pointee.connection.hasNews } else { false }
+    guard sendHead(size, more: more, to: server, handle, exchange) else { return }
     setDeadline(exchange.pointee.client, client, now.later(client.pointee.http.bodyNanoseconds))
     pumpRequest(exchange.pointee.client, client)
   }

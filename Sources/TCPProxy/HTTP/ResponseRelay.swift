@@ -148,7 +148,7 @@ extension Worker {
     exchange.pointee.bytesToClient &+= taken.body.count
     if prefix > HTTPBuffers.headroom - ChunkedEncoder.room + taken.body.lowerBound {
       let head = UnsafeRawBufferPointer(rebasing: http.buffers.head[..<prefix])
-      if http.buffers.send(head, to: &client.pointee.connection, more: true) == .failed {
+      if http.buffers.send(head, to: &client.pointee.connection, more: !taken.body.isEmpty) == .failed {
         endClient(exchange.pointee.client, reset: true)
         return
       }
