@@ -59,6 +59,10 @@ struct Exchange: ~Copyable {
   var keepsServer = false
   /// Whether the client's can.
   var keepsClient = true
+  /// The request authenticates its connection: whoever came next on it would be that user.
+  var isPersonal = false
+  /// Whether the response's trailers, if it has any, are sent on.
+  var forwardsTrailers = true
   var failures: UInt8 = 0
   var awaitsRetry = false
   var isRetrying = false

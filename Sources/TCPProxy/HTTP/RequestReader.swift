@@ -182,6 +182,9 @@ extension Worker {
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
     exchange.keepsClient = head.keepsAlive && !isDraining
+    if http.requestFields.contains(.authorization) {
+      exchange.isPersonal = AuthenticationScheme.bindsConnection(.authorization, in: http.requestFields, of: bytes)
+    }
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
     if let timeout = route?.route.settings.timeout { client.pointee.exchangeEnd = now + timeout }

@@ -215,7 +215,8 @@ extension Worker {
     _ client: UnsafeMutablePointer<HTTPClient>
   ) -> Int {
     exchange.pointee.status = head.status
-    exchange.pointee.keepsServer = head.keepsAlive
+    exchange.pointee.keepsServer = head.keepsAlive && !exchange.pointee.isPersonal
+    exchange.pointee.forwardsTrailers = head.forwardsTrailers
     exchange.pointee.responseBody = BodyReader(head.framing)
     exchange.pointee.responseFraming = head.framing(towards: exchange.pointee.head.version)
     if let compression = client.pointee.http.compression { chooseCoding(compression, head, bytes, exchange) }
@@ -232,19 +233,13 @@ extension Worker {
         group.onOutcome(backend, nil)
       }
     }
-    // What a client of another identity must not get: see `Exchange.isPersonal`.
-    if http.responseFields.contains(.wwwAuthenticate) { exchange.pointee.keepsServer = keepsServer(bytes, exchange) }
-    return writeResponse(head, bytes, exchange, client)
-  }
-
-  /// NTLM and Negotiate authenticate the connection and not the request: another client on it would be that user.
-  private func keepsServer(_ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>) -> Bool {
-    var next = http.responseFields.index(of: .wwwAuthenticate, from: 0)
-    while let index = next {
-      if AuthenticationScheme.bindsConnection(bytes[http.responseFields[index].value]) { return false }
-      next = http.responseFields.index(of: .wwwAuthenticate, from: index + 1)
+    // Whose connection it is now, another client must not get: see `Exchange.isPersonal`.
+    if http.responseFields.contains(.wwwAuthenticate),
+      AuthenticationScheme.bindsConnection(.wwwAuthenticate, in: http.responseFields, of: bytes)
+    {
+      exchange.pointee.keepsServer = false
     }
-    return exchange.pointee.keepsServer
+    return writeResponse(head, bytes, exchange, client)
   }
 
   /// The lines that a response gets here, in `HTTPWork.lines`.
