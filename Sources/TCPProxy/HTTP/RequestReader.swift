@@ -222,9 +222,10 @@ extension Worker {
       case .bytes(let count):
         setDeadline(handle, client, now.later(client.pointee.http.bodyNanoseconds))
         let input = http.buffers.received(count)
-        let taken = exchange.pointee.requestBody.take(
+        var taken = exchange.pointee.requestBody.take(
           input, from: 0, limits: client.pointee.http.limits, trailers: &http.requestFields)
         http.parsed = .none
+        if !exchange.pointee.head.forwardsTrailers { taken.trailers = nil }
         if let fault = taken.fault {
           requestBodyFailed(client.pointee.exchange, exchange, fault)
           return

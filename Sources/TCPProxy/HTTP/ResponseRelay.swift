@@ -125,8 +125,9 @@ extension Worker {
         position += head.length
       }
     }
-    let taken = exchange.pointee.responseBody.take(
+    var taken = exchange.pointee.responseBody.take(
       input, from: position, limits: HTTPService.responseLimits, trailers: &http.responseFields)
+    if !exchange.pointee.forwardsTrailers { taken.trailers = nil }
     let hasEnded = exchange.pointee.responseBody.hasEnded
     if taken.fault == nil, !hasEnded {
       http.buffers.keep(
