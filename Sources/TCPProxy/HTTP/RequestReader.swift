@@ -41,6 +41,7 @@ extension Worker {
     client.ticket = session.ticket
     client.serverName = session.greeting?.serverName
     client.connection.tls = session.clientTLS
+    if let side = client.connection.tls.pointer { group.freeMemory(side.pointee.early.size) }
     client.connection.isReadable = true
     client.connection.isFinished = session.early.contains(.peerFinished)
     if unsent {

@@ -70,10 +70,18 @@ extension Worker {
       group.admission.hold(bytes.count)
     }
     // What the client has said behind its request is for the new protocol.
-    var early = Spill()
-    if !client.pointee.connection.unread.isEmpty {
-      let bytes = client.pointee.connection.unread.bytes
-      early.hold(UnsafeRawPointer(bytes.baseAddress.unsafelyUnwrapped), count: bytes.count)
+    let early = client.pointee.connection.unread.count
+    if early > 0,
+      http.buffers.send(
+        UnsafeRawBufferPointer(client.pointee.connection.unread.bytes), to: &server.pointee.connection) == .failed
+    {
+      endClient(clientHandle, reset: true)
+      return
+    }
+    var toServer = Spill()
+    if !server.pointee.connection.unsent.isEmpty {
+      let bytes = server.pointee.connection.unsent.bytes
+      toServer.hold(UnsafeRawPointer(bytes.baseAddress.unsafelyUnwrapped), count: bytes.count)
       group.admission.hold(bytes.count)
     }
     let bytesToBackend = exchange.pointee.bytesToBackend
@@ -98,14 +106,17 @@ extension Worker {
     session.destination = endedExchange.destination
     session.backend = backend
     session.server = endedServer.connection.socket
-    session.phase = .relaying
+    session.clientTLS = endedClient.connection.tls
+    session.serverTLS = endedServer.connection.tls
+    session.phase = session.relaying
     session.tunnelNanoseconds = endedExchange.destination.tunnelNanoseconds
-    session.toClient.spill = toClient
     session.toClient.thorough = true
     session.toServer.thorough = true
-    session.toServer.bytes = bytesToBackend
-    session.toClient.bytes = head + rest
-    session.toServer.spill = early
+    // What is held in the clear counts when it leaves.
+    session.toServer.bytes = bytesToBackend + early - (session.serverTLS.isEmpty ? toServer.size : 0)
+    session.toClient.bytes = head + rest - (session.clientTLS.isEmpty ? toClient.size : 0)
+    session.toClient.spill = toClient
+    session.toServer.spill = toServer
     backend.sessionsTotal.add(1, ordering: .relaxed)
     let clientSocket = session.client.number
     let serverSocket = session.server.number
@@ -120,6 +131,14 @@ extension Worker {
       return
     }
     guard let session = sessions.pointer(to: sessionHandle) else { return }
+    // What came behind a handshake, and was not decrypted yet, no poller tells of.
+    for subject in [Token.Subject.client, .server] {
+      guard let side = session.pointee.side(subject), side.pointee.early.isHolding || side.pointee.hasEnded else {
+        continue
+      }
+      group.admission.hold(side.pointee.early.size)
+      unfinished.append(Token(subject, sessionHandle))
+    }
     session.pointee.timer = timers.schedule(
       Token(.client, sessionHandle), at: now.later(min(session.pointee.idleNanoseconds, 3_000_000_000)))
   }
