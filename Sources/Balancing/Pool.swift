@@ -88,12 +88,15 @@ public final class Pool: Sendable {
   }
 
   /// Takes a session off the backend that `pick` gave it, member or not. Exactly once for each pick.
-  public func release(_ backend: Backend) {
-    let grants = state.withLock { state in
+  /// - Returns: whether the backend may have another: see `isUsable`.
+  @discardableResult
+  public func release(_ backend: Backend) -> Bool {
+    let (grants, isUsable) = state.withLock { state in
       state.release(backend)
-      return state.grants()
+      return (state.grants(), state.isUsable(backend))
     }
     serve(grants)
+    return isUsable
   }
 
   /// Leaves the queue, as a client that hangs up does. When the place is gone a backend was granted already, and the

@@ -230,14 +230,17 @@ extension Worker {
     return SocketIO.send(socket, from: base, count: count, more: true) == .bytes(count)
   }
 
-  mutating func connectFailed(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String) {
+  /// - Parameter status: what the client is told when no try is left.
+  mutating func connectFailed(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String, status: UInt16 = 502
+  ) {
     closeServer(exchange.pointee.server)
-    if countFailure(handle, exchange, cause) { findBackend(handle) }
+    if countFailure(handle, exchange, cause, status: status) { findBackend(handle) }
   }
 
   /// - Returns: whether another try is left; otherwise the request has been answered.
   mutating func countFailure(
-    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ cause: String, status: UInt16 = 502
   ) -> Bool {
     let destination = exchange.pointee.destination
     let wasConnected = exchange.pointee.phase == .answering
@@ -257,7 +260,7 @@ extension Worker {
         .connectsFailed, destination.pool.name,
         cause: "\(failures) of \(failures) tries failed, the last at \(backend.name): \(cause)")
       exchange.pointee.notes.access.ending = wasConnected ? .backendReset : .connectFailed
-      fail(handle, exchange, 502)
+      fail(handle, exchange, status)
       return false
     }
     exchange.pointee.awaitsRetry = true

@@ -63,18 +63,20 @@ extension Worker {
       client.pointee.exchangeEnd = Instant(nanoseconds: .max)
     }
     exchange.request.free(into: &http.buffers.blocks)
-    if exchange.server != .none {
-      let isReusable =
-        exchange.keepsServer && exchange.status != 0 && exchange.responseBody.hasEnded && exchange.requestBody.hasEnded
-        && exchange.isSent
-      releaseServer(exchange.server, isReusable: isReusable)
-    }
+    let isReusable =
+      exchange.keepsServer && exchange.status != 0 && exchange.responseBody.hasEnded && exchange.requestBody.hasEnded
+      && exchange.isSent
+    // Closed before the place of its request is given to another.
+    if !isReusable { releaseServer(exchange.server, isReusable: false) }
+    var isUsable = false
     if let backend = exchange.backend {
       if exchange.status != 0 { backend.sessionsTotal.add(1, ordering: .relaxed) }
       backend.bytesToBackend.add(exchange.bytesToBackend, ordering: .relaxed)
       backend.bytesToClient.add(exchange.bytesToClient, ordering: .relaxed)
-      exchange.destination.pool.release(backend)
+      isUsable = exchange.destination.pool.release(backend)
     }
+    // A backend that went meanwhile keeps no idle connections: they are closed when it goes, and no later.
+    if isReusable { releaseServer(exchange.server, isReusable: isUsable) }
   }
 
   /// The request gets no response from a backend: an error is said instead, if nothing else was.
@@ -286,7 +288,7 @@ extension Worker {
     }
     switch exchange.pointee.phase {
     case .waiting: waitingExchangeTimer(handle, exchange)
-    case .connecting: connectFailed(handle, exchange, "no answer within timeouts.connect")
+    case .connecting: connectFailed(handle, exchange, "no answer within timeouts.connect", status: 504)
     case .answering:
       if exchange.pointee.status != 0 {
         group.incidents.add(

@@ -1,0 +1,340 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+  /// Each request is balanced by itself: over kept connections, with other tries where the RFC allows them.
+  @Suite struct HTTPBalancing {
+    let site: Site
+
+    init() throws { site = try Site() }
+
+    // MARK: Connections to backends
+
+    @Test func eachRequestOfAConnectionIsBalanced() throws {
+      let scribes = try [site.scribe("a"), site.scribe("b"), site.scribe("c")]
+      _ = try site.balancer(site.http(scribes.map(\.json)))
+      let client = try site.wire()
+      for number in 0..<9 { #expect(try client.get("/x").text == "\(["a", "b", "c"][number % 3]) /x") }
+      // One connection each carried them.
+      for scribe in scribes { #expect(scribe.backend.connections == 1) }
+    }
+
+    @Test func theMostRecentlyUsedConnectionIsTaken() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json]))
+      let clients = try (0..<3).map { _ in try site.wire() }
+      var servers: [Wire] = []
+      for client in clients {
+        try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        servers.append(try backend.request().wire)
+      }
+      for index in [2, 0, 1] {
+        try servers[index].answer()
+        #expect(try clients[index].response().status == 200)
+      }
+      for index in [1, 0, 2] {
+        try clients[0].send("GET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        #expect(try servers[index].request()?.firstLine == "GET /2 HTTP/1.1")
+        try servers[index].answer("200 OK", "", "Connection: close")
+        #expect(try clients[0].response().status == 200)
+        try servers[index].expectEnd()
+      }
+    }
+
+    @Test func onlySoManyConnectionsWait() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json], pool: #""keepAlive": { "idle": 1 }"#))
+      let clients = try (0..<3).map { _ in try site.wire() }
+      var servers: [Wire] = []
+      for client in clients {
+        try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        servers.append(try backend.request().wire)
+      }
+      for index in 0..<3 {
+        try servers[index].answer()
+        #expect(try clients[index].response().status == 200)
+      }
+      // The ones that rested longest went.
+      try servers[0].expectEnd()
+      try servers[1].expectEnd()
+      #expect(!servers[2].hasNews)
+    }
+
+    @Test(arguments: [
+      (#""keepAlive": { "idle": 0 }"#, 1), (#""keepAlive": { "requests": 2 }"#, 2),
+      (#""keepAlive": { "ttl": "50ms" }"#, 1),
+    ])
+    func aConnectionHasItsLimits(settings: String, count: Int) throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json], pool: settings))
+      let client = try site.wire()
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let server = try backend.accept()
+      for number in 1...count {
+        if number > 1 { try client.send("GET /\(number) HTTP/1.1\r\nHost: a.example\r\n\r\n") }
+        #expect(try server.request()?.firstLine == "GET /\(number) HTTP/1.1")
+        try server.answer()
+        #expect(try client.response().status == 200)
+      }
+      try server.expectEnd()
+    }
+
+    /// A connection that its backend has closed is noticed before it is used: what may not be sent twice is not lost.
+    @Test(arguments: ["GET", "POST"])
+    func aClosedConnectionIsNoticed(method: String) throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json]))
+      let client = try site.wire()
+      for number in 0..<50 {
+        try client.send("\(method) /\(number) HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\n\r\nx")
+        let (server, request) = try backend.request()
+        #expect(request.firstLine == "\(method) /\(number) HTTP/1.1")
+        try server.answer("200 OK", "\(number)")
+        // At once behind the answer, sometimes with a reset.
+        if number.isMultiple(of: 2) { server.close() } else { server.socket.reset() }
+        #expect(try client.response().text == "\(number)")
+      }
+    }
+
+    // MARK: Other tries
+
+    /// A connection that goes just as it is taken speaks against nobody: the request goes to a new one, if sending it
+    /// twice means the same as once.
+    @Test(arguments: [
+      ("GET", "", true), ("HEAD", "", true), ("OPTIONS", "", true), ("DELETE", "", true),
+      ("PUT", "Content-Length: 1\r\n\r\nx", true), ("POST", "Content-Length: 1\r\n\r\nx", false), ("PATCH", "", false),
+      ("PURGE", "", false), ("PUT", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", false),
+    ])
+    func onlyWhatMayBeRepeatedIs(method: String, rest: String, isRepeated: Bool) throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json], pool: #""retries": 0"#))
+      let client = try site.wire()
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (server, _) = try backend.request()
+      try server.answer()
+      #expect(try client.response().status == 200)
+      try client.send("\(method) /2 HTTP/1.1\r\nHost: a.example\r\n\(rest.isEmpty ? "\r\n" : rest)")
+      #expect(try server.request()?.firstLine == "\(method) /2 HTTP/1.1")
+      server.close()
+      if isRepeated {
+        let (next, request) = try backend.request()
+        #expect(request.firstLine == "\(method) /2 HTTP/1.1")
+        #expect(request.text == (method == "PUT" ? "x" : ""))
+        try next.answer()
+      }
+      #expect(try client.response(to: method).status == (isRepeated ? 200 : 502))
+      #expect(!backend.hasVisitor)
+    }
+
+    /// Nothing was sent: then any request may go elsewhere.
+    @Test func aRefusedConnectCostsNobodyAnything() throws {
+      let scribe = try site.scribe()
+      _ = try site.balancer(site.http([site.deadAddress().json, scribe.json]))
+      let client = try site.wire()
+      for _ in 0..<4 {
+        try client.send("POST /1 HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nbody")
+        #expect(try client.response().text == "a /1")
+      }
+      #expect(scribe.take().map(\.text) == Array(repeating: "body", count: 4))
+    }
+
+    @Test func anotherBackendIsTriedWhereNothingWasAnswered() throws {
+      let backends = try (0..<3).map { _ in try site.handBackend() }
+      _ = try site.balancer(site.http(backends.map(\.json)))
+      let client = try site.wire()
+      try client.send("PUT /1 HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nbody")
+      for backend in backends.prefix(2) {
+        let (server, request) = try backend.request()
+        #expect(request.text == "body")
+        server.socket.reset()
+      }
+      let (server, request) = try backends[2].request()
+      #expect(request.text == "body")
+      try server.answer("200 OK", "third")
+      #expect(try client.response().text == "third")
+    }
+
+    /// Half a head is an answer: whatever it would have become, the request is not sent again.
+    @Test func nothingIsRepeatedOnceAnAnswerHasBegun() throws {
+      let backends = try (0..<2).map { _ in try site.handBackend() }
+      _ = try site.balancer(site.http(backends.map(\.json)))
+      let client = try site.wire()
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (server, _) = try backends[0].request()
+      try server.send("HTTP/1.1 200 OK\r\nContent-")
+      server.close()
+      #expect(try client.response().status == 502)
+      #expect(!backends[1].hasVisitor)
+    }
+
+    /// A backend that takes no more of a body may have said why.
+    @Test func aRefusalWithinABodyIsHeard() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json]))
+      let client = try site.wire()
+      try client.send("POST /1 HTTP/1.1\r\nHost: a.example\r\nContent-Length: 10000000\r\n\r\nbegin")
+      let server = try backend.accept()
+      #expect(try server.take(until: "begin") != nil)
+      try server.answer("413 Content Too Large", "no")
+      // What it has not read makes a reset of this.
+      server.close()
+      let answer = try client.response()
+      #expect(answer.status == 413 && answer.text == "no")
+    }
+
+    // MARK: Which error it is
+
+    @Test func failuresAreToldApart() throws {
+      let hanging = try site.hangingBackend()
+      let silent = try site.handBackend()
+      func pool(_ name: String, _ backend: String, _ keys: String = "") -> String {
+        #""\#(name)": { "backends": [\#(backend)], "health": "off", "retries": 0\#(keys) }"#
+      }
+      let names = ["refusing", "hanging", "silent", "drained", "full", "empty"]
+      let routes = names.map { #"{ "match": { "path": "/\#($0)" }, "pool": "\#($0)" }"# }
+      _ = try site.balancer(
+        """
+        {
+          "workers": 1,
+          "listeners": { "web": { "listen": "\(site.front)", "mode": "http", "routes": [\(routes.joined(separator: ", "))] } },
+          "pools": {
+            \(pool("refusing", site.deadAddress().json)),
+            \(pool("hanging", hanging.json, #", "timeouts": { "connect": "100ms" }"#)),
+            \(pool("silent", silent.json, #", "timeouts": { "response": "100ms" }"#)),
+            \(pool("drained", #"{ "address": "127.0.0.1:9", "weight": 0 }"#)),
+            \(pool("full", #"{ "address": "\#(silent.address)", "connections": 1 }"#, #", "queue": 0"#)),
+            \(pool("empty", #"{ "address": "127.0.0.1:9", "connections": 1 }"#))
+          }
+        }
+        """)
+      let client = try site.wire()
+      let waiting = try site.wire()
+      try waiting.send("GET /full HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (held, _) = try silent.request()
+      for (path, status) in [
+        ("/refusing", 502), ("/hanging", 504), ("/silent", 504), ("/drained", 503), ("/full", 503), ("/nowhere", 404),
+        ("/empty", 502),
+      ] {
+        let answer = try client.get(path)
+        #expect(answer.status == status, "\(path)")
+        #expect((answer["Retry-After"] != nil) == (status == 503), "\(path)")
+        #expect(answer["Connection"] == nil, "\(path)")
+        #expect(!answer.text.contains("127.0.0.1") && !answer.description.lowercased().contains("balancer"), "\(path)")
+      }
+      try held.answer()
+      #expect(try waiting.response().status == 200)
+    }
+
+    // MARK: Backends that go
+
+    /// Down, drained or gone by a reload: idle connections are closed, requests are finished.
+    @Test(arguments: ["down", "drained", "removed"])
+    func aBackendThatGoesFinishesItsRequests(how: String) throws {
+      let leaving = try site.handBackend()
+      let staying = try site.scribe()
+      let check = Address.ipv4(try FreePort.take())
+      let checked = try site.backend("", at: check)
+      let health = #""health": { "interval": "50ms", "fall": 1 }"#
+      func configuration(_ leaving: String) -> String {
+        """
+        {
+          "workers": 1,
+          "listeners": { "web": { "listen": "\(site.front)", "mode": "http", "pool": "web" } },
+          "pools": { "web": { \(health), "backends": [\(leaving){ "address": "\(staying.backend.address)", "backup": true }] } }
+        }
+        """
+      }
+      let whole = #"{ "address": "\#(leaving.address)", "check": "\#(check)" }, "#
+      let balancer = try site.balancer(configuration(whole))
+      // Its checks talk to another server, so that only requests come here.
+      let clients = try (0..<2).map { _ in try site.wire() }
+      var servers: [Wire] = []
+      for client in clients {
+        try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        servers.append(try leaving.request().wire)
+      }
+      try servers[0].answer()
+      #expect(try clients[0].response().status == 200)
+
+      switch how {
+      case "down": checked.close()
+      case "drained":
+        try balancer.reload(configuration(whole.replacingOccurrences(of: " }, ", with: #", "weight": 0 }, "#)))
+      default: try balancer.reload(configuration(""))
+      }
+      try servers[0].expectEnd()
+      // The one under way is finished, and its client served by another from then on.
+      try servers[1].answer("200 OK", "the last")
+      #expect(try clients[1].response().text == "the last")
+      try servers[1].expectEnd()
+      #expect(try clients[1].get("/2").text == "a /2")
+      #expect(!leaving.hasVisitor)
+    }
+
+    @Test func aBackendThatGoesDownCanBeLeftAtOnce() throws {
+      let check = Address.ipv4(try FreePort.take())
+      let checked = try site.backend("", at: check)
+      let leaving = try site.handBackend()
+      let staying = try site.scribe()
+      _ = try site.balancer(
+        site.configuration(
+          [#"{ "address": "\#(leaving.address)", "check": "\#(check)" }"#, staying.backend.json(#""backup": true"#)],
+          pool: #""health": { "interval": "50ms", "fall": 1 }, "onDown": "close""#, listener: #""mode": "http""#,
+          top: #""workers": 1"#))
+      let client = try site.wire()
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (server, _) = try leaving.request()
+      checked.close()
+      // Nothing was answered, and it may be asked twice.
+      #expect(try client.response().text == "a /1")
+      try server.expectEnd()
+    }
+
+    // MARK: Our own end
+
+    @Test func anEndIsToldAndFinishesWhatIsUnderWay() throws {
+      let backend = try site.handBackend()
+      let balancer = try site.balancer(site.http([backend.json]))
+      let idle = try site.wire()
+      try idle.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (server, _) = try backend.request()
+      try server.answer()
+      #expect(try idle.response().status == 200)
+      let (busy, streaming) = (try site.wire(), try site.wire())
+      try busy.send("GET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      #expect(try server.request() != nil)
+      try streaming.send("GET /3 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (stream, _) = try backend.request()
+      try stream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+      #expect(try streaming.take(until: "half") != nil)
+
+      balancer.askToEnd()
+      // Whoever asks for nothing is closed; the others get what they asked for, and are told.
+      try idle.expectEnd()
+      try server.answer("200 OK", "the last")
+      let answer = try busy.response()
+      #expect(answer.text == "the last" && answer["Connection"] == "close")
+      try busy.expectEnd()
+      try stream.send("4\r\nhalf\r\n0\r\n\r\n")
+      #expect(streaming.rest().hasSuffix("half\r\n0\r\n\r\n"))
+      #expect(try balancer.waitForExit() == .status(0))
+    }
+
+    /// A reload leaves connections and requests alone.
+    @Test func aReloadDisturbsNobody() throws {
+      let backend = try site.handBackend()
+      let balancer = try site.balancer(site.http([backend.json]))
+      let client = try site.wire()
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (server, _) = try backend.request()
+      let mark = try balancer.reload(site.http([backend.json], listener: #""http": { "serverHeader": "remove" }"#))
+      try balancer.log.waitForLine(containing: "is in force", after: mark)
+      try server.answer("200 OK", "one")
+      #expect(try client.response().text == "one")
+      try client.send("GET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      #expect(try server.request()?.firstLine == "GET /2 HTTP/1.1")
+      try server.answer("200 OK", "two")
+      #expect(try client.response().text == "two")
+    }
+  }
+}
