@@ -5,6 +5,9 @@ import Reactor
 
 /// Writing requests anew for backends.
 extension Worker {
+  /// This program in Via (RFC 9110, 7.6.3): the same for all of them, so that no loop of any length goes unseen.
+  static var viaName: StaticString { "balancer" }
+
   /// Sends a request on the connection that the exchange has: its head, and what is there of its body in the same write.
   mutating func sendRequest(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
     guard let client = http.clients.pointer(to: exchange.pointee.client),
@@ -75,6 +78,7 @@ extension Worker {
     _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>
   ) -> Int {
     var rewrite = RequestRewrite()
+    rewrite.via = UnsafeRawBufferPointer(start: Self.viaName.utf8Start, count: Self.viaName.utf8CodeUnitCount)
     rewrite.path = outgoingPath(exchange)
     if let route = exchange.pointee.route?.route.settings {
       rewrite.edits = route.requestEdits
