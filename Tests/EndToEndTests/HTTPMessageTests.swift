@@ -428,6 +428,53 @@ extension EndToEnd {
       #expect(try balancer.waitForExit() == .status(0))
     }
 
+    // MARK: Heads
+
+    /// Heads of every size around what fits before a body, with bodies of each kind: one write or several.
+    @Test func largeHeadsPassBothWays() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(
+        site.http([backend.json], listener: #""http": { "maxHeader": "1MiB", "maxHeaders": 1000, "requestId": "off" }"#)
+      )
+      let client = try site.wire()
+      var server: Wire?
+      for size in [1000, 4000, 16_000, 16_200, 16_300, 16_384, 17_000, 65_000, 70_000, 200_000, 255_000] {
+        let value = String(repeating: "v", count: size)
+        for chunked in [false, true] {
+          let framing = chunked ? "Transfer-Encoding: chunked" : "Content-Length: 4"
+          let body = chunked ? "4\r\nbody\r\n0\r\n\r\n" : "body"
+          try client.send("POST /\(size) HTTP/1.1\r\nHost: a.example\r\nX: \(value)\r\n\(framing)\r\n\r\n\(body)")
+          let wire = try server ?? backend.accept()
+          server = wire
+          let request = try #require(try wire.request())
+          #expect(request["X"] == value && request.text == "body")
+          // The head first and the body in the same write, then each by itself.
+          for parts in [["\(body)"], ["", body]] {
+            if parts.count == 2 {
+              try client.send("GET /\(size) HTTP/1.1\r\nHost: a.example\r\n\r\n")
+              #expect(try wire.request() != nil)
+            }
+            try wire.send("HTTP/1.1 200 OK\r\nX: \(value)\r\n\(framing)\r\n\r\n\(parts[0])")
+            let head = try #require(try client.head())
+            #expect(head["X"] == value)
+            if parts.count == 2 { try wire.send(parts[1]) }
+            #expect(try client.take(until: chunked ? "0\r\n\r\n" : "body") == body)
+          }
+        }
+      }
+    }
+
+    @Test func aHeadOfABackendHasItsLimit() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json]))
+      let client = try site.wire()
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (server, _) = try backend.request()
+      try? server.send("HTTP/1.1 200 OK\r\nX: \(String(repeating: "v", count: 300_000))\r\n\r\n")
+      #expect(try client.response().status == 502)
+      #expect(server.rest() == "")
+    }
+
     // MARK: Bodies
 
     @Test(arguments: [true, false])
