@@ -130,6 +130,7 @@ public struct ErrorPages: Sendable, Equatable {
     case .serviceUnavailable: 15
     case .gatewayTimeout: 16
     case .httpVersionNotSupported: 17
+    case .loopDetected: 18
     }
   }
 

@@ -18,8 +18,9 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
   case serviceUnavailable = 503
   case gatewayTimeout = 504
   case httpVersionNotSupported = 505
+  case loopDetected = 508
 
-  /// RFC 9110, 15, and RFC 6585 for 429 and 431.
+  /// RFC 9110, 15, RFC 6585 for 429 and 431, and RFC 5842 for 508.
   public var reason: StaticString {
     switch self {
     case .badRequest: "Bad Request"
@@ -40,6 +41,7 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
     case .serviceUnavailable: "Service Unavailable"
     case .gatewayTimeout: "Gateway Timeout"
     case .httpVersionNotSupported: "HTTP Version Not Supported"
+    case .loopDetected: "Loop Detected"
     }
   }
 
@@ -65,6 +67,7 @@ public enum ErrorStatus: Int, CaseIterable, Sendable {
     case .serviceUnavailable: "The site cannot be reached at the moment. Please try again later."
     case .gatewayTimeout: "The site took too long to answer. Please try again later."
     case .httpVersionNotSupported: "This version of HTTP is not spoken here."
+    case .loopDetected: "The request came back to where it had been. Please try again later."
     }
   }
 

@@ -41,6 +41,58 @@ extension EndToEnd {
       }
     }
 
+    /// Unix sockets on both sides, whose connections are kept as well.
+    @Test func unixSocketsCarryRequests() throws {
+      let scribe = try Scribe("a", at: .unix("\(site.folder.path)/backend.sock"))
+      let front = Address.unix("\(site.folder.path)/front.sock")
+      _ = try site.balancer(
+        site.http([scribe.json]).replacingOccurrences(of: "\"\(site.front)\"", with: front.json))
+      let client = try Wire(connectingTo: front)
+      for number in 0..<5 { #expect(try client.get("/\(number)").text == "a /\(number)") }
+      #expect(scribe.backend.connections == 1)
+      #expect(scribe.take().allSatisfy { $0["X-Forwarded-For"] == nil && $0["X-Forwarded-Proto"] == "http" })
+    }
+
+    /// A response that fills a read to its last byte leaves its connection as usable as any other.
+    @Test func theSizeOfAResponseDoesNotMatter() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json]))
+      let client = try site.wire()
+      var server: Wire?
+      for size in [65_536, 65_535, 65_537, 131_072] {
+        try client.send("GET /\(size) HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        let wire = try server ?? backend.accept()
+        server = wire
+        #expect(try wire.request()?.firstLine == "GET /\(size) HTTP/1.1")
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: \(size - 100)\r\nX: "
+        try wire.send(
+          head + String(repeating: "x", count: 100 - head.utf8.count - 4) + "\r\n\r\n"
+            + String(repeating: "b", count: size - 100))
+        #expect(try client.response().body.count == size - 100)
+      }
+    }
+
+    /// Who hangs up in the queue leaves no trace there.
+    @Test func aClientThatLeavesTheQueueIsForgotten() throws {
+      let backend = try site.handBackend()
+      let balancer = try site.balancer(site.http([#"{ "address": "\#(backend.address)", "connections": 1 }"#]))
+      let (first, second) = (try site.wire(), try site.wire())
+      try first.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      let (server, _) = try backend.request()
+      let before = try balancer.figures.sockets
+      let leaving = try (0..<5).map { _ in try site.wire() }
+      for client in leaving { try client.send("GET /no HTTP/1.1\r\nHost: a.example\r\n\r\n") }
+      try waitUntil("they are there") { try balancer.figures.sockets == before + 5 }
+      for client in leaving { client.socket.reset() }
+      try waitUntil("they are gone") { try balancer.figures.sockets == before }
+      try second.send("GET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      try server.answer()
+      #expect(try first.response().status == 200)
+      #expect(try server.request()?.firstLine == "GET /2 HTTP/1.1")
+      try server.answer()
+      #expect(try second.response().status == 200)
+    }
+
     @Test func onlySoManyConnectionsWait() throws {
       let backend = try site.handBackend()
       _ = try site.balancer(site.http([backend.json], pool: #""keepAlive": { "idle": 1 }"#))
@@ -191,7 +243,10 @@ extension EndToEnd {
         #""\#(name)": { "backends": [\#(backend)], "health": "off", "retries": 0\#(keys) }"#
       }
       let names = ["refusing", "hanging", "silent", "drained", "full", "empty"]
-      let routes = names.map { #"{ "match": { "path": "/\#($0)" }, "pool": "\#($0)" }"# }
+      let routes =
+        names.map { #"{ "match": { "path": "/\#($0)" }, "pool": "\#($0)" }"# } + [
+          #"{ "match": { "path": "/late" }, "pool": "patient", "timeout": "100ms" }"#
+        ]
       _ = try site.balancer(
         """
         {
@@ -201,6 +256,7 @@ extension EndToEnd {
             \(pool("refusing", site.deadAddress().json)),
             \(pool("hanging", hanging.json, #", "timeouts": { "connect": "100ms" }"#)),
             \(pool("silent", silent.json, #", "timeouts": { "response": "100ms" }"#)),
+            \(pool("patient", silent.json)),
             \(pool("drained", #"{ "address": "127.0.0.1:9", "weight": 0 }"#)),
             \(pool("full", #"{ "address": "\#(silent.address)", "connections": 1 }"#, #", "queue": 0"#)),
             \(pool("empty", #"{ "address": "127.0.0.1:9", "connections": 1 }"#))
@@ -212,7 +268,8 @@ extension EndToEnd {
       try waiting.send("GET /full HTTP/1.1\r\nHost: a.example\r\n\r\n")
       let (held, _) = try silent.request()
       for (path, status) in [
-        ("/refusing", 502), ("/hanging", 504), ("/silent", 504), ("/drained", 503), ("/full", 503), ("/nowhere", 404),
+        ("/refusing", 502), ("/hanging", 504), ("/silent", 504), ("/late", 504), ("/drained", 503), ("/full", 503),
+        ("/nowhere", 404),
         ("/empty", 502),
       ] {
         let answer = try client.get(path)

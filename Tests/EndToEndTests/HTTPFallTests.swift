@@ -175,7 +175,7 @@ extension EndToEnd {
       #expect(try client.response().text == "its own")
     }
 
-    @Test func aResponseBeforeTheFirstRequestIsNotHeard() throws {
+    @Test func whatIsSaidWithoutARequestIsNotHeard() throws {
       let backend = try site.handBackend()
       _ = try site.balancer(site.http([backend.json]))
       let client = try site.wire()

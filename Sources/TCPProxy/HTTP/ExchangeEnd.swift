@@ -122,6 +122,12 @@ extension Worker {
     guard let server = http.servers.pointer(to: handle) else { return }
     server.pointee.exchange = .none
     server.pointee.served &+= 1
+    // A read that was filled, and any of a unix socket, may have left something; most have not.
+    if isReusable, server.pointee.connection.isReadable, !server.pointee.connection.isFinished,
+      SocketIO.peek(server.pointee.connection.socket.number, into: http.buffers.input, count: 1) == .blocked
+    {
+      server.pointee.connection.isReadable = false
+    }
     let settings = server.pointee.destination.http
     let isWorn = settings.requests.map { server.pointee.served >= $0 } ?? false
     guard isReusable, !isWorn, !isDraining, settings.idle > 0, server.pointee.destination.sharesConnections,

@@ -2,11 +2,14 @@ import AccessLog
 import Base
 import HTTPCore
 import Reactor
+import Routing
 
 /// The clients' side: reading requests, one after the other.
 extension Worker {
   /// What one read of a head asks for: nearly all heads, and no more of a body than is sent along with one.
   private static var headReadSize: Int { 16 << 10 }
+  /// What is answered where a client asks only what this program can do.
+  private static var allowedMethods: String { "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" }
 
   /// Takes charge of a client that speaks HTTP.
   /// - Parameter watched: the socket is in the poller already, under another name.
@@ -192,6 +195,23 @@ extension Worker {
     }
     if head.framing.exceeds(client.pointee.http.maxBody) {
       refuse(handle, client, head, 413)
+      return
+    }
+    // RFC 9110, 7.4: who believes to be on https is not, unless a proxy that is trusted says so.
+    if head.target.scheme == .https, client.pointee.connection.tls.isEmpty, !client.pointee.isTrusted {
+      refuse(handle, client, head, 421)
+      return
+    }
+    if http.requestFields.contains(.via), Via.count(Self.viaName, in: http.requestFields, of: bytes) >= Via.mostPasses {
+      group.incidents.add(
+        .badRequest, client.pointee.service.listener,
+        cause: "a request came through here \(Via.mostPasses) times, at last from \(client.pointee.name): "
+          + "a backend sends it back")
+      refuse(handle, client, head, 508)
+      return
+    }
+    if head.maxForwards == 0 {
+      reply(handle, client, head, 200, line: Self.allowedMethods, body: RoutedRequest.nothing)
       return
     }
     guard case .pool(let destination, let route) = decide(handle, client, head, bytes) else { return }

@@ -5,6 +5,9 @@ import Reactor
 
 /// Writing requests anew for backends.
 extension Worker {
+  /// This program in Via (RFC 9110, 7.6.3): the same for all of them, so that no loop of any length goes unseen.
+  static var viaName: StaticString { "balancer" }
+
   /// Sends a request on the connection that the exchange has: its head, and what is there of its body in the same write.
   mutating func sendRequest(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
     guard let client = http.clients.pointer(to: exchange.pointee.client),
@@ -78,6 +81,7 @@ extension Worker {
     copyFor copy: Backend? = nil
   ) -> Int {
     var rewrite = RequestRewrite()
+    rewrite.via = UnsafeRawBufferPointer(start: Self.viaName.utf8Start, count: Self.viaName.utf8CodeUnitCount)
     rewrite.path = outgoingPath(exchange)
     if copy != nil {
       rewrite.passesExpect = false

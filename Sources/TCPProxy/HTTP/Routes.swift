@@ -145,7 +145,7 @@ extension Worker {
   }
 
   /// An answer without a backend, with a line of its own.
-  private mutating func reply(
+  mutating func reply(
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16, line: String,
     body: UnsafeRawBufferPointer, edits: FieldEdits? = nil
   ) {
@@ -216,6 +216,8 @@ extension Worker {
     {
       return http.paths.keepRewritten()
     }
+    // RFC 9112, 3.2.4: what is asked of the server as a whole has no path.
+    if head.target.path.isEmpty, head.method == .options, head.target.query == nil { return nil }
     return path.baseAddress == bytes[head.target.path].baseAddress ? nil : path
   }
 }
