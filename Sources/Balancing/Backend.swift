@@ -13,6 +13,8 @@ public final class Backend: Sendable {
   public let labels: [String: String]
   /// The stable hash of the name, the same in every process.
   public let nameHash: UInt64
+  /// The address as requests name it that are to be asked for by it.
+  public let host: [UInt8]
 
   /// Sessions open now, over all workers. Only `Pool.pick` and `Pool.release` change it, under the pool's lock; anyone
   /// may read it.
@@ -41,6 +43,7 @@ public final class Backend: Sendable {
     self.address = address
     self.labels = labels
     nameHash = StableHash.of(name)
+    host = Array(address.description.utf8)
   }
 
   /// False for one whose host name has no address yet: it is down and never picked.

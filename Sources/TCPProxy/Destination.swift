@@ -58,6 +58,10 @@ public final class Destination: Sendable {
   let options: ConnectOptions
   let http: HTTPDestination
   let hashKey: SchedulerKind.HashKey?
+  /// The name of the field or cookie in it.
+  let hashName: [UInt8]
+  /// The pool's name.
+  let poolName: [UInt8]
   let responseNanoseconds: UInt64
   let tunnelNanoseconds: UInt64
   /// 0 is never.
@@ -80,6 +84,12 @@ public final class Destination: Sendable {
     options = settings.options
     http = settings.http
     hashKey = settings.hashKey
+    hashName =
+      switch settings.hashKey {
+      case .header(let name), .cookie(let name): Array(name.utf8)
+      case .uri, .serverName, nil: []
+      }
+    poolName = Array(pool.name.utf8)
     tunnelNanoseconds = Optional(settings.http.tunnel).wholeNanoseconds
     responseNanoseconds = Optional(settings.http.response).wholeNanoseconds
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0

@@ -80,9 +80,11 @@ extension Worker {
   }
 
   mutating func continueUnfinished() {
-    let tokens = unfinished
-    unfinished.removeAll(keepingCapacity: true)
-    for token in tokens {
+    // Two arrays in turn: emptying one that is looked at would make a new one.
+    swap(&unfinished, &unfinishedNow)
+    defer { unfinishedNow.removeAll(keepingCapacity: true) }
+    for index in unfinishedNow.indices {
+      let token = unfinishedNow[index]
       if token.subject == .httpClient {
         serveClient(token.handle)
         continue

@@ -27,6 +27,8 @@ struct Worker: ~Copyable {
   var now: Instant
   /// Flows that had more to move than one turn allows: they go on in the next.
   var unfinished: [Token] = []
+  /// Those that go on in this one.
+  var unfinishedNow: [Token] = []
   /// Handshakes that wait for their turn.
   var turns = HandshakeTurns()
   /// The backends that each session has tried in vain: only sessions in trouble are in here.

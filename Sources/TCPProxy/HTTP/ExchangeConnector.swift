@@ -27,10 +27,8 @@ extension Worker {
       }
       let avoided = exchange.pointee.failures == 0 ? [] : http.tried[handle] ?? []
       var key: UInt64?
-      if destination.pool.schedulerNeeds.contains(.request), let kind = destination.hashKey,
-        parse(handle, exchange, client)
-      {
-        key = self.key(of: exchange, kind, exchange.pointee.notes.client)
+      if destination.pool.schedulerNeeds.contains(.request), parse(handle, exchange, client) {
+        key = self.key(of: exchange, for: destination)
       }
       let pick = destination.pick(
         avoiding: avoided, client: exchange.pointee.notes.client, serverName: nil, key: key,

@@ -67,13 +67,11 @@ extension Worker {
     // From here on it has a place.
     exchange.pointee.mirror = .collecting
     guard parse(handle, exchange, client) else { return dropCopy(exchange, client, "it cannot be read again") }
-    let address = exchange.pointee.notes.client
     var key: UInt64?
-    if destination.pool.schedulerNeeds.contains(.request), let kind = destination.hashKey {
-      key = self.key(of: exchange, kind, address)
-    }
+    if destination.pool.schedulerNeeds.contains(.request) { key = self.key(of: exchange, for: destination) }
     let pick = destination.pick(
-      avoiding: [], client: address, serverName: nil, key: key, random: &random, now: now, orWait: nil)
+      avoiding: [], client: exchange.pointee.notes.client, serverName: nil, key: key, random: &random, now: now,
+      orWait: nil)
     switch pick {
     case .backend(let backend, _): send(copyOf: exchange, client, to: backend, of: destination)
     case .none(let reason): dropCopy(exchange, client, "\(reason)")

@@ -94,14 +94,14 @@ extension Worker {
       switch route.host {
       case .keep: break
       case .backend:
-        http.host = Array(((copy ?? exchange.pointee.backend)?.address.description ?? "").utf8)
+        if let backend = copy ?? exchange.pointee.backend { http.host = backend.host }
       case .text(let text): http.host = text
       }
       if route.host != .keep { return writeHead(exchange, client, rewrite, hasHost: true) }
     }
     // HTTP/1.1 has a Host (RFC 9112, 3.2): where a client of HTTP/1.0 has named none, the pool is as good as any name.
     if exchange.pointee.head.authority == nil {
-      http.host = Array(exchange.pointee.destination.pool.name.utf8)
+      http.host = exchange.pointee.destination.poolName
       return writeHead(exchange, client, rewrite, hasHost: true)
     }
     return writeHead(exchange, client, rewrite, hasHost: false)

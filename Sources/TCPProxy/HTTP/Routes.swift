@@ -1,6 +1,7 @@
 import Balancing
 import Base
 import HTTPCore
+import HTTPProxy
 import Reactor
 import Routing
 
@@ -165,38 +166,28 @@ extension Worker {
 
   // MARK: What the backend is asked for
 
-  /// What the request's hash schedulers go by.
-  mutating func key(
-    of exchange: UnsafeMutablePointer<Exchange>, _ kind: SchedulerKind.HashKey, _ client: IPAddress?
-  ) -> UInt64 {
+  /// What a pool's scheduler hashes of a request, whose fields are in the table.
+  mutating func key(of exchange: UnsafeMutablePointer<Exchange>, for destination: Destination) -> UInt64? {
+    guard let kind = destination.hashKey else { return nil }
     let bytes = UnsafeRawBufferPointer(exchange.pointee.request.bytes)
+    let client = exchange.pointee.notes.client
     switch kind {
     case .uri:
       guard case .path(let path) = http.paths.normalize(exchange.pointee.head, bytes) else { return 0 }
       return PickKey.of(path: path, query: exchange.pointee.head.target.query.map { bytes[$0] })
-    case .header(let name):
-      let value = Array(name.utf8).withUnsafeBytes { name in
-        http.requestFields.index(named: name, in: bytes).map { bytes[http.requestFields[$0].value] }
-      }
-      return PickKey.of(value: value, client: client)
-    case .cookie(let name):
-      let value = Array(name.utf8).withUnsafeBytes { cookie(named: $0, in: bytes) }
-      return PickKey.of(value: value, client: client)
+    case .header:
+      let index = destination.hashName.withUnsafeBytes { http.requestFields.index(named: $0, in: bytes) }
+      return PickKey.of(value: index.map { bytes[http.requestFields[$0].value] }, client: client)
+    case .cookie: return PickKey.of(value: cookie(named: destination.hashName, in: bytes), client: client)
     case .serverName: return PickKey.of(client: client)
     }
   }
 
-  /// The value of a cookie of the request, the first of its name (RFC 6265, 5.4).
-  private func cookie(named name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+  /// The value of a cookie of the request, the first of its name.
+  private func cookie(named name: [UInt8], in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     var next = http.requestFields.index(of: .cookie, from: 0)
     while let index = next {
-      for part in bytes[http.requestFields[index].value].split(separator: UInt8(ascii: ";")) {
-        let pair = part.drop { $0 == 0x20 || $0 == 9 }
-        guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { continue }
-        if pair[..<equals].elementsEqual(name) {
-          return UnsafeRawBufferPointer(rebasing: pair[pair.index(after: equals)...])
-        }
-      }
+      if let value = CookieHeader.value(of: name, in: bytes[http.requestFields[index].value]) { return value }
       next = http.requestFields.index(of: .cookie, from: index + 1)
     }
     return nil
