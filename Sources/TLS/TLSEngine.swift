@@ -87,6 +87,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
       }
       state = .open
       peer?.handshakeDone(ssl)
+      wire.line?.adopt(ssl)
       rest()
       return .done
     }
@@ -98,6 +99,10 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     default: return .failed(fail(&wire))
     }
   }
+
+  /// What is in the output of a handshake that is done may wait for the first data: tickets of TLS 1.3. In TLS 1.2, and from a
+  /// client, it is the message that the peer waits for.
+  public var hasTimeToSay: Bool { role == .server && SSL_version(ssl) == TLS1_3_VERSION }
 
   // MARK: Data
 

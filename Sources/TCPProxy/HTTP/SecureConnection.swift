@@ -128,7 +128,7 @@ extension HTTPBuffers {
         }
       }
       side.pointee.hasBegun = true
-      var wire = TLSWire(input: tls.received(received), output: tls.output)
+      var wire = TLSWire(input: tls.received(received), output: tls.output, line: tls.line)
       var isOver = false
       while !isOver {
         let step = side.pointee.engine.handshake(&wire)
