@@ -238,7 +238,8 @@ extension Worker {
   }
 
   /// NTLM and Negotiate authenticate the connection and not the request: another client on it would be that user.
-  private func keepsServer(_ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>) -> Bool {
+  private mutating func keepsServer(_ bytes: UnsafeRawBufferPointer, _ exchange: UnsafeMutablePointer<Exchange>) -> Bool
+  {
     var next = http.responseFields.index(of: .wwwAuthenticate, from: 0)
     while let index = next {
       if AuthenticationScheme.bindsConnection(bytes[http.responseFields[index].value]) { return false }

@@ -161,7 +161,9 @@ extension Worker {
   }
 
   /// The value of a cookie of the request, the first of its name (RFC 6265, 5.4).
-  private func cookie(named name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+  private mutating func cookie(named name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer)
+    -> UnsafeRawBufferPointer?
+  {
     var next = http.requestFields.index(of: .cookie, from: 0)
     while let index = next {
       for part in bytes[http.requestFields[index].value].split(separator: UInt8(ascii: ";")) {
