@@ -21,6 +21,7 @@
 static const uint64_t openssl_no_compression = SSL_OP_NO_COMPRESSION;
 static const uint64_t openssl_no_renegotiation = SSL_OP_NO_RENEGOTIATION;
 static const uint64_t openssl_no_ticket = SSL_OP_NO_TICKET;
+static const uint64_t openssl_server_order = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
 static const uint64_t openssl_enable_ktls = SSL_OP_ENABLE_KTLS;
 
 // SSL_CTX

@@ -69,7 +69,7 @@ public struct TLSConfiguration: Equatable, Sendable {
       Field("maxVersion", \.maxVersion, .word, "The newest version of TLS that is spoken."),
       Field(
         "ciphers", \.ciphers, .optional(.ciphers),
-        "Ciphers by their names in OpenSSL (TLS 1.2) or in the standard (TLS_…, TLS 1.3); an array, or one text with colons. A version of which none is named keeps its default: Mozilla's intermediate profile."
+        "Ciphers, the best first, by their names in OpenSSL (TLS 1.2) or in the standard (TLS_…, TLS 1.3); an array, or one text with colons. A version of which none is named keeps its default: Mozilla's intermediate profile."
       ),
       Field(
         "alpn", \.alpn, .alpn,

@@ -25,6 +25,11 @@ public struct ConnectionOptions: OptionSet, Sendable, BitwiseCopyable {
   static func read(_ fields: inout FieldTable, of bytes: UnsafeRawBufferPointer) throws(MessageFault)
     -> ConnectionOptions
   {
+    // What nearly everybody says, if anything.
+    if !fields.isRepeated(.connection), let value = fields.value(of: .connection, in: bytes) {
+      if value.equalsIgnoringCase("keep-alive") { return .keepAlive }
+      if value.equalsIgnoringCase("close") { return .close }
+    }
     var options: ConnectionOptions = []
     var count = 0
     var next = fields.index(of: .connection, from: 0)

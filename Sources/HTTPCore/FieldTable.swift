@@ -14,14 +14,19 @@ public struct FieldTable: ~Copyable {
   /// Those that are there more than once.
   public internal(set) var repeated: UInt64 = 0
   /// Where each known field is for the first time, if it is present.
-  @usableFromInline var firsts = InlineArray<64, UInt16>(repeating: 0)
+  @usableFromInline let firsts: UnsafeMutablePointer<UInt16>
 
   public init(capacity: Int = 64) {
     self.capacity = max(capacity, 8)
     fields = .allocate(capacity: self.capacity)
+    firsts = .allocate(capacity: 64)
+    firsts.initialize(repeating: 0, count: 64)
   }
 
-  deinit { fields.deallocate() }
+  deinit {
+    fields.deallocate()
+    firsts.deallocate()
+  }
 
   /// A field by its place, 0 and up.
   @inlinable

@@ -153,9 +153,20 @@ extension KnownField {
   @inline(__always)
   private static func begins(_ name: UnsafeRawBufferPointer, with known: KnownField) -> Bool {
     let text = known.name.utf8Start
-    for index in 0..<known.name.utf8CodeUnitCount {
+    let count = known.name.utf8CodeUnitCount
+    // No name begins with a hyphen.
+    guard count > 0, name[0] | 0x20 == text[0] else { return false }
+    var index = 0
+    // Eight at a time, but for those with an underscore among them.
+    while index &+ 8 <= count {
+      let word = name.loadUnaligned(fromByteOffset: index, as: UInt64.self) | 0x2020_2020_2020_2020
+      guard word == UnsafeRawPointer(text).loadUnaligned(fromByteOffset: index, as: UInt64.self) else { break }
+      index &+= 8
+    }
+    while index < count {
       let byte = name[index]
       guard byte | 0x20 == text[index] || byte == 0x5F && text[index] == 0x2D else { return false }
+      index &+= 1
     }
     return true
   }

@@ -64,6 +64,8 @@ public final class Destination: Sendable {
   let poolName: [UInt8]
   let responseNanoseconds: UInt64
   let tunnelNanoseconds: UInt64
+  /// How long a connection waits for the next exchange.
+  let idleNanoseconds: UInt64
   /// 0 is never.
   let keepAliveSeconds: Int
   let prewarm: Int
@@ -91,6 +93,7 @@ public final class Destination: Sendable {
       }
     poolName = Array(pool.name.utf8)
     tunnelNanoseconds = Optional(settings.http.tunnel).wholeNanoseconds
+    idleNanoseconds = Optional(settings.http.ttl).wholeNanoseconds
     responseNanoseconds = Optional(settings.http.response).wholeNanoseconds
     keepAliveSeconds = settings.keepAlive.map { max(1, Int($0.nanoseconds / 1_000_000_000)) } ?? 0
     prewarm = settings.sendProxy == nil && settings.options.source != .client ? max(0, settings.prewarm) : 0

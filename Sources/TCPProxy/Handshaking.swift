@@ -125,12 +125,13 @@ extension Worker {
   private mutating func work(
     _ side: UnsafeMutablePointer<TLSSide>, _ count: Int, _ socket: Int32, _ flow: inout Flow
   ) -> Progress? {
-    var wire = TLSWire(input: tls.received(count), output: tls.output)
+    var wire = TLSWire(input: tls.received(count), output: tls.output, line: tls.line)
     while true {
       let step = side.pointee.engine.handshake(&wire)
       let hasSaid = !wire.output.isEmpty
-      // When it is gone, the next read tells.
-      if hasSaid { _ = say(wire.output, to: socket, &flow) }
+      // When it is gone, the next read tells. Tickets leave with the first data, or after the fifth of a second that the
+      // kernel waits for it (tcp(7), MSG_MORE): the client's next wake-up is then for both.
+      if hasSaid { _ = say(wire.output, to: socket, &flow, more: step == .done && side.pointee.engine.hasTimeToSay) }
       switch step {
       case .needsInput: return nil
       case .needsOutput where hasSaid: wire.clearOutput()
@@ -158,7 +159,7 @@ extension Worker {
   }
 
   /// Sends what waits in a spill.
-  func flush(_ flow: inout Flow, to socket: Int32) -> Flush {
+  mutating func flush(_ flow: inout Flow, to socket: Int32) -> Flush {
     let rest = flow.spill.remaining
     switch SocketIO.send(socket, from: rest.baseAddress.unsafelyUnwrapped, count: rest.count, more: false) {
     case .bytes(let sent):
@@ -172,12 +173,13 @@ extension Worker {
   }
 
   /// Sends what an engine has to say, behind everything that still waits; keeps what is not taken.
+  /// - Parameter more: it may wait for what follows.
   /// - Returns: bytes that are kept of it, or nil when the socket takes no more.
-  func say(_ words: UnsafeRawBufferPointer, to socket: Int32, _ flow: inout Flow) -> Int? {
+  mutating func say(_ words: UnsafeRawBufferPointer, to socket: Int32, _ flow: inout Flow, more: Bool = false) -> Int? {
     guard let start = words.baseAddress, !words.isEmpty else { return 0 }
     var sent = 0
     if !flow.spill.isHolding {
-      switch SocketIO.send(socket, from: start, count: words.count, more: false) {
+      switch SocketIO.send(socket, from: start, count: words.count, more: more) {
       case .bytes(let count): sent = count
       case .blocked, .ended: break
       case .failed: return nil

@@ -5,7 +5,7 @@ import TLS
 /// Sides that the kernel encrypts for: a bulk flow is given to it, and its end taken care of.
 extension Worker {
   /// Everything encrypted so far is in the socket: lets the kernel go on, if it will.
-  func handOver(_ side: UnsafeMutablePointer<TLSSide>, _ socket: Int32) {
+  mutating func handOver(_ side: UnsafeMutablePointer<TLSSide>, _ socket: Int32) {
     side.pointee.handOverAt = .max
     if side.pointee.isClosing { return }
     side.pointee.isKernelSending = side.pointee.engine.handOverSending { KernelTLS.start(socket, keys: $0) }
@@ -14,7 +14,7 @@ extension Worker {
   /// Sends the close_notify that is owed, when all that the kernel has encrypted goes into the socket with it: a FIN would
   /// overtake the rest.
   /// - Returns: false when it has to wait; the socket then reports as writable when it is time.
-  func closeInKernel(_ side: UnsafeMutablePointer<TLSSide>, _ socket: Int32, _ token: Token) -> Bool {
+  mutating func closeInKernel(_ side: UnsafeMutablePointer<TLSSide>, _ socket: Int32, _ token: Token) -> Bool {
     if SendRoom(of: socket)?.takesAll != false {
       switch KernelTLS.send(socket, alert: TLSAlertMessage.closeNotify.bytes) {
       case .bytes, .ended, .failed:
@@ -34,7 +34,7 @@ extension Worker {
   }
 
   /// Whether a side that the kernel encrypts for has not been told of the end: to close its socket now could lose bytes.
-  func isAwaitingKernel(_ session: UnsafeMutablePointer<TCPSession>) -> Bool {
+  mutating func isAwaitingKernel(_ session: UnsafeMutablePointer<TCPSession>) -> Bool {
     func isAwaiting(_ side: UnsafeMutablePointer<TLSSide>?) -> Bool {
       guard let side else { return false }
       return side.pointee.isKernelSending && !side.pointee.isFinished

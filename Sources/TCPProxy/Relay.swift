@@ -137,7 +137,7 @@ extension Worker {
 
   /// Moves what can be moved now in one direction.
   @inline(__always)
-  private func pump(_ flow: inout Flow, from source: Int32, to destination: Int32) -> Outcome {
+  private mutating func pump(_ flow: inout Flow, from source: Int32, to destination: Int32) -> Outcome {
     if flow.ended { return .idle }
     if flow.spill.isHolding {
       let rest = flow.spill.remaining
@@ -234,7 +234,7 @@ extension Worker {
   }
 
   /// The backend has broken the connection. Before any answer that speaks against it; later it may have its reasons.
-  func backendFailed(
+  mutating func backendFailed(
     _ session: UnsafeMutablePointer<TCPSession>,
     _ cause: @autoclosure () -> String = "connection reset before any answer"
   ) {

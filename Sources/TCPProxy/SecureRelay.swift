@@ -204,7 +204,7 @@ extension Worker {
 
   /// Decrypts what was read, and sends what the engine says to that: new keys, or the alert that ends it.
   @inline(__always)
-  private func decrypt(
+  private mutating func decrypt(
     _ side: UnsafeMutablePointer<TLSSide>, _ received: Int, _ socket: Int32, _ back: inout Flow
   ) -> Decrypted {
     var wire = TLSWire(input: tls.received(received), output: tls.output)
@@ -232,7 +232,7 @@ extension Worker {
 
   /// - Parameter isLast: close_notify follows.
   @inline(__always)
-  private func encrypt(
+  private mutating func encrypt(
     _ plain: UnsafeRawBufferPointer, isLast: Bool, for side: UnsafeMutablePointer<TLSSide>
   ) -> Encrypted {
     var wire = TLSWire(input: UnsafeRawBufferPointer(start: nil, count: 0), output: tls.output)
@@ -302,7 +302,7 @@ extension Worker {
   }
 
   /// Sends close_notify, unless it has been. Where the kernel encrypts that is left to `finishIfClosed`.
-  private func sayClose(_ side: UnsafeMutablePointer<TLSSide>, _ socket: Int32, _ flow: inout Flow) {
+  private mutating func sayClose(_ side: UnsafeMutablePointer<TLSSide>, _ socket: Int32, _ flow: inout Flow) {
     var wire = TLSWire(input: UnsafeRawBufferPointer(start: nil, count: 0), output: tls.output)
     _ = side.pointee.engine.close(&wire)
     side.pointee.isClosing = true
@@ -311,7 +311,7 @@ extension Worker {
   }
 
   /// Behind our close_notify goes the FIN, when nothing is left before it.
-  private func finishIfClosed(
+  private mutating func finishIfClosed(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ side: UnsafeMutablePointer<TLSSide>,
     _ subject: Token.Subject
   ) {
@@ -336,7 +336,7 @@ extension Worker {
 
   /// The last words to those who speak TLS, as far as they take them at once: without a close_notify an end would look
   /// like an attack.
-  func sayFarewell(_ session: inout TCPSession) {
+  mutating func sayFarewell(_ session: inout TCPSession) {
     if let side = session.side(.client), side.pointee.engine.isOpen {
       sayClose(side, session.client.number, &session.toClient)
       if side.pointee.owesClose { _ = KernelTLS.send(session.client.number, alert: TLSAlertMessage.closeNotify.bytes) }

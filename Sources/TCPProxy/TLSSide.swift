@@ -80,6 +80,7 @@ struct TLSBuffers: ~Copyable {
   private let memory: UnsafeMutableRawBufferPointer
   /// What engines have to send.
   let output: UnsafeMutableRawBufferPointer
+  let line = TLSLine()
 
   static let inputSize = Int(Flow.largestReadSize)
 

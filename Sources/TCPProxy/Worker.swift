@@ -8,6 +8,7 @@ import Reactor
 ///
 /// It shares nothing with other workers but immutable services, the pools and counters, and it never blocks. It lives
 /// on the stack of its thread as a value: nothing on the data path counts references or checks for exclusive access.
+/// What is called on that path is mutating even where it changes nothing: a method that is not is lent a copy of all of this.
 struct Worker: ~Copyable {
   let index: Int
   let group: WorkerGroup
@@ -146,7 +147,7 @@ struct Worker: ~Copyable {
   }
 
   /// The last one is gone.
-  func tellDrained() {
+  mutating func tellDrained() {
     if isDraining, sessions.count == 0, http.clients.count == 0 { group.onDrained() }
   }
 
@@ -283,7 +284,7 @@ struct Worker: ~Copyable {
 
   /// Asks a backend now and then whether it is still there. Only in sessions that live for a while: the others would
   /// pay four system calls for nothing. Clients' sockets inherit it from their listener.
-  private func keepAlive(_ session: UnsafeMutablePointer<TCPSession>) {
+  private mutating func keepAlive(_ session: UnsafeMutablePointer<TCPSession>) {
     session.pointee.isKeptAlive = true
     guard let seconds = session.pointee.destination?.keepAliveSeconds, seconds > 0 else { return }
     SocketOption.keepAlive(session.pointee.server.number, seconds: seconds)

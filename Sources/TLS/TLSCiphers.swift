@@ -1,6 +1,7 @@
 import COpenSSL
 
-/// Which ciphers may be used, best first; the client chooses.
+/// Which ciphers may be used, best first. A server takes the first that its client has; but ChaCha20 before all where the
+/// client has put that first, which tells that it has no AES in hardware.
 public struct TLSCiphers: Hashable, Sendable {
   /// Names of TLS 1.3, such as `TLS_AES_128_GCM_SHA256`. Empty: none, so no TLS 1.3.
   public let suites: [String]

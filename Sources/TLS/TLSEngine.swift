@@ -87,6 +87,7 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
       }
       state = .open
       peer?.handshakeDone(ssl)
+      wire.line?.adopt(ssl)
       rest()
       return .done
     }
@@ -98,6 +99,10 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
     default: return .failed(fail(&wire))
     }
   }
+
+  /// What is in the output of a handshake that is done may wait for the first data: tickets of TLS 1.3. In TLS 1.2, and from a
+  /// client, it is the message that the peer waits for.
+  public var hasTimeToSay: Bool { role == .server && SSL_version(ssl) == TLS1_3_VERSION }
 
   // MARK: Data
 
@@ -270,8 +275,9 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
       BIO_set_data(bio, wire)
       wire.pointee.sendKeys = sendKeys
       defer { BIO_set_data(bio, nil) }
-      // Whatever an earlier call of anybody on this thread has left there would be taken for an error of this one.
-      ERR_clear_error()
+      // Whatever an earlier call of anybody on this thread has left there would be taken for an error of this one. Nearly
+      // always that is nothing, and clearing it all the same would cost as much as half a small record.
+      if ERR_peek_error() != 0 { ERR_clear_error() }
       let result = body(ssl)
       return (result, result > 0 ? 0 : SSL_get_error(ssl, result))
     }

@@ -150,6 +150,7 @@ public final class TLSServerContext: @unchecked Sendable {
       openssl_ctx_set_verify_store(context, clientTrust.store)
       announce(clientTrust, context)
     }
+    SSL_CTX_set_options(context, openssl_server_order)
     openssl_ctx_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
     if ticketKeys == nil {
       // In TLS 1.3 this alone would make tickets that stand for an entry in a cache.

@@ -48,6 +48,20 @@ struct HTTPExchangeTests {
     }
   }
 
+  @Test func closesAConnectionThatHasRestedLongEnough() throws {
+    let server = try HandServer()
+    let front = try front([server]) { $0.http.ttl = .milliseconds(20) }
+    let client = try front.client()
+    for number in 1...3 {
+      try client.send("GET /\(number) HTTP/1.1\r\nHost: a\r\n\r\n")
+      let backend = try server.accept()
+      #expect(try backend.receive(until: "\r\n\r\n").hasPrefix("GET /\(number) "))
+      try backend.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\(number)")
+      #expect(try client.receive(until: "\r\n\r\n\(number)").hasPrefix("HTTP/1.1 200"))
+      #expect(try backend.receive().isEmpty)
+    }
+  }
+
   @Test func answersRequestsInTheirOrder() throws {
     let server = try HandServer()
     let front = try front([server])

@@ -15,6 +15,12 @@ import Testing
     return link
   }
 
+  private func unconnected(_ version: TLSVersion) throws -> Link {
+    var site = Site()
+    site.client.versions = version...version
+    return try Link(server: site.makeServer().makeEngine(), client: site.makePeer().makeEngine())
+  }
+
   // MARK: Bytes
 
   @Test(arguments: TLSVersion.allCases)
@@ -299,6 +305,52 @@ import Testing
     }
     #expect(link.atServer == (0..<100).map { UInt8($0) })
     #expect(link.atClient == link.atServer)
+  }
+
+  /// Servers that share a line, with others at every stage of a handshake on the same thread meanwhile.
+  @Test(arguments: [TLSVersion.tls12, .tls13])
+  func oneLineForAll(_ version: TLSVersion) throws {
+    let line = TLSLine()
+    var open: [Link] = []
+    var begun: [Link] = []
+    for number in 0..<8 {
+      let link = try unconnected(version)
+      link.line = line
+      link.portion = 100
+      // A step of each, so that they end one after the other.
+      begun.append(link)
+      for other in begun {
+        for _ in 0...number {
+          other.stepClient()
+          other.stepServer()
+        }
+      }
+      for (index, other) in begun.enumerated().reversed() where other.isOpen {
+        begun.remove(at: index)
+        other.portion = .max
+        open.append(other)
+      }
+      for (index, other) in open.enumerated() {
+        if version == .tls13 { #expect(SSL_key_update(other.client.ssl, SSL_KEY_UPDATE_REQUESTED) == 1) }
+        other.sendToServer([UInt8(index), UInt8(number)])
+        other.sendToClient([UInt8(number), UInt8(index)])
+      }
+      for (index, other) in open.enumerated() {
+        other.receiveAtServer()
+        other.receiveAtClient()
+        #expect(other.atServer.suffix(2) == [UInt8(index), UInt8(number)])
+        #expect(other.atClient.suffix(2) == [UInt8(number), UInt8(index)])
+      }
+    }
+    for link in begun { link.handshake() }
+    for link in open + begun { #expect(link.isOpen) }
+    // Each end takes its reference along, whichever goes first.
+    open.removeFirst()
+    for link in open + begun {
+      link.portion = .max
+      link.closeServer()
+      #expect(link.receiveAtClient() == .ended)
+    }
   }
 
   /// Each new key costs the receiver more than the sender.

@@ -77,6 +77,30 @@ import Testing
     #expect(try site.connect().serverSession?.cipher == "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
   }
 
+  /// The server's order counts; but a client that puts ChaCha20 first has no AES in hardware.
+  @Test(
+    arguments: [
+      ([], ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"], "TLS_AES_128_GCM_SHA256"),
+      (["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"], [], "TLS_AES_256_GCM_SHA384"),
+      ([], ["TLS_AES_256_GCM_SHA384"], "TLS_AES_256_GCM_SHA384"),
+      ([], ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"], "TLS_CHACHA20_POLY1305_SHA256"),
+      (
+        [], ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+      ),
+      (
+        [], ["ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
+      ),
+    ] as [([String], [String], String)])
+  func theOrderOfCiphers(server: [String], client: [String], chosen: String) throws {
+    var site = Site()
+    site.server.ciphers = TLSCiphers(server)
+    site.client.ciphers = TLSCiphers(client)
+    if client.first?.hasPrefix("ECDHE") == true { site.client.versions = .tls12 ... .tls12 }
+    #expect(try site.connect().serverSession?.cipher == chosen)
+  }
+
   // MARK: ALPN
 
   @Test(

@@ -63,6 +63,8 @@ final class Link {
   /// The room for what an engine sends in one call.
   var room = 1 << 16
   var clock = Instant.zero
+  /// What the server has in common with others on its thread.
+  var line: TLSLine?
 
   init(server: consuming TLSEngine, client: consuming TLSEngine) {
     self.server = server
@@ -88,7 +90,7 @@ final class Link {
   }
 
   func stepServer() {
-    serverStep = Self.use(&toServer, &toClient, portion, room) { wire in server.handshake(&wire) }
+    serverStep = Self.use(&toServer, &toClient, portion, room, line) { wire in server.handshake(&wire) }
   }
 
   var isOpen: Bool { serverStep == .done && clientStep == .done }
@@ -171,14 +173,14 @@ final class Link {
 
   /// Makes a call with a part of what has come, and appends what it wants sent.
   static func use<Result>(
-    _ received: inout [UInt8], _ sent: inout [UInt8], _ portion: Int, _ room: Int,
+    _ received: inout [UInt8], _ sent: inout [UInt8], _ portion: Int, _ room: Int, _ line: TLSLine? = nil,
     _ body: (inout TLSWire) -> Result
   ) -> Result {
     withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { output in
       let count = min(portion, received.count)
       var left = 0
       let result = received.withUnsafeBytes { bytes in
-        var wire = TLSWire(input: UnsafeRawBufferPointer(rebasing: bytes[..<count]), output: output)
+        var wire = TLSWire(input: UnsafeRawBufferPointer(rebasing: bytes[..<count]), output: output, line: line)
         let result = body(&wire)
         left = wire.input.count
         sent += wire.output

@@ -64,7 +64,7 @@ extension Worker {
   /// - Parameters:
   ///   - status: of the answer; 0 for none.
   ///   - sent: bytes of its body.
-  func log(
+  mutating func log(
     _ exchange: borrowing Exchange, _ client: UnsafeMutablePointer<HTTPClient>, _ ending: AccessEnding, status: UInt16,
     sent: Int
   ) {
@@ -88,7 +88,7 @@ extension Worker {
   }
 
   /// Logs a request that is answered before it becomes an exchange. It is the one that has come last.
-  func logRefused(
+  mutating func logRefused(
     _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ ending: AccessEnding, status: UInt16, sent: Int
   ) {
     guard http.notes.access.isLogged, let desk = http.access else { return }
@@ -116,7 +116,7 @@ extension Worker {
       UnsafeRawBufferPointer(start: nil, count: 0), pool: .none, backend: .none, to: desk.log)
   }
 
-  private func facts(
+  private mutating func facts(
     _ notes: RequestNotes, _ client: UnsafeMutablePointer<HTTPClient>, _ ending: AccessEnding, status: UInt16, sent: Int
   ) -> AccessRecord.Facts {
     var facts = AccessRecord.Facts()
@@ -133,7 +133,7 @@ extension Worker {
     return facts
   }
 
-  private func write(
+  private mutating func write(
     _ facts: AccessRecord.Facts, _ notes: RequestNotes, _ client: UnsafeMutablePointer<HTTPClient>,
     _ head: RequestHead?, _ bytes: UnsafeRawBufferPointer, pool: AccessText, backend: AccessText,
     to log: AccessLogWriter

@@ -48,10 +48,3 @@ struct BackendConnection: ~Copyable {
     }
   }
 }
-
-/// The idle connections to one backend, the last used first: it is the one that its backend has had least time to close.
-struct IdleConnections {
-  var newest = Handle.none
-  var oldest = Handle.none
-  var count = 0
-}

@@ -17,7 +17,7 @@ public struct HTTPCompression: Sendable {
 /// Compressing responses as they pass.
 extension Worker {
   /// What the request's client can decode. Its fields are in the table now.
-  func acceptedCodings(_ bytes: UnsafeRawBufferPointer) -> AcceptedCodings {
+  mutating func acceptedCodings(_ bytes: UnsafeRawBufferPointer) -> AcceptedCodings {
     var codings = AcceptedCodings()
     AcceptEncoding.forEach(in: http.requestFields, of: bytes) { codings.add($0, weight: $1) }
     return codings
@@ -49,7 +49,7 @@ extension Worker {
   }
 
   /// Whether one of the response's fields of a name is so.
-  private func has(
+  private mutating func has(
     _ known: KnownField, _ bytes: UnsafeRawBufferPointer, _ isSo: (UnsafeRawBufferPointer) -> Bool
   ) -> Bool {
     var next = http.responseFields.index(of: known, from: 0)

@@ -141,14 +141,12 @@ extension Worker {
         closeServer(handle)
         continue
       }
-      timers.cancel(server.pointee.timer)
-      server.pointee.timer = .none
       return handle
     }
     return nil
   }
 
-  private func assign(_ server: Handle, _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
+  private mutating func assign(_ server: Handle, _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>) {
     exchange.pointee.server = server
     http.servers.pointer(to: server)?.pointee.exchange = handle
   }
@@ -251,7 +249,7 @@ extension Worker {
   }
 
   /// Tells the pool how long its backend took until its response began, where the pool wants to know.
-  func tellAnswer(_ exchange: UnsafeMutablePointer<Exchange>, failed: Bool) {
+  mutating func tellAnswer(_ exchange: UnsafeMutablePointer<Exchange>, failed: Bool) {
     let sentAt = exchange.pointee.sentAt
     if sentAt == .zero { return }
     let now = Clock.now

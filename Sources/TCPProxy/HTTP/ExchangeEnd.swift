@@ -140,10 +140,14 @@ extension Worker {
     server.pointee.idleSince = now
     server.pointee.connection.hasNews = false
     server.pointee.progress = HeadProgress()
-    http.addIdle(handle)
-    server.pointee.timer = timers.schedule(Token(.httpServer, handle), at: now + settings.ttl)
-    if let list = http.idle[ObjectIdentifier(server.pointee.backend)], list.count > settings.idle {
-      let oldest = list.oldest
+    // One that is set already is earlier, and catches up when it fires.
+    if server.pointee.timer == .none {
+      server.pointee.timer = timers.schedule(
+        Token(.httpServer, handle), at: now.later(server.pointee.destination.idleNanoseconds))
+    }
+    let list = http.addIdle(handle, server)
+    if list.pointee.count > settings.idle {
+      let oldest = list.pointee.oldest
       http.removeIdle(oldest)
       closeServer(oldest)
     }
@@ -162,12 +166,17 @@ extension Worker {
     _ = http.servers.remove(handle)
   }
 
-  /// An idle connection has been kept long enough.
+  /// An idle connection has been kept long enough, unless it was used meanwhile.
   mutating func httpServerTimer(_ handle: Handle) {
     guard let server = http.servers.pointer(to: handle) else { return }
     server.pointee.timer = .none
     guard server.pointee.exchange == .none else { return }
     if server.pointee.mirror != .none { return mirrorTimer(handle, server) }
+    let end = server.pointee.idleSince.later(server.pointee.destination.idleNanoseconds)
+    if end > now {
+      server.pointee.timer = timers.schedule(Token(.httpServer, handle), at: end)
+      return
+    }
     http.removeIdle(handle)
     closeServer(handle)
   }

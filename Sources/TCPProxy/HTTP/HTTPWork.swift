@@ -23,7 +23,7 @@ struct HTTPWork: ~Copyable {
   var location: [UInt8] = []
   /// Where a Host for a backend is put together.
   var host: [UInt8] = []
-  var idle: [ObjectIdentifier: IdleConnections] = [:]
+  var idle = IdleTable()
   /// Of the request that was parsed last, or of trailers.
   var requestFields = FieldTable()
   var responseFields = FieldTable()
@@ -96,39 +96,51 @@ struct HTTPWork: ~Copyable {
 
   /// Takes the most recently used idle connection to a backend.
   mutating func takeIdle(_ backend: Backend) -> Handle? {
-    guard let list = idle[ObjectIdentifier(backend)], list.newest != .none else { return nil }
-    let handle = list.newest
-    removeIdle(handle)
+    let list = idle.list(of: backend)
+    let handle = list.pointee.newest
+    guard let server = servers.pointer(to: handle) else { return nil }
+    remove(server, from: list)
     return handle
   }
 
   mutating func removeIdle(_ handle: Handle) {
     guard let server = servers.pointer(to: handle) else { return }
-    let key = ObjectIdentifier(server.pointee.backend)
-    guard var list = idle[key] else { return }
-    let newer = server.pointee.newer
-    let older = server.pointee.older
-    if let neighbour = servers.pointer(to: newer) { neighbour.pointee.older = older } else { list.newest = older }
-    if let neighbour = servers.pointer(to: older) { neighbour.pointee.newer = newer } else { list.oldest = newer }
-    server.pointee.newer = .none
-    server.pointee.older = .none
-    list.count -= 1
-    // Kept while it is empty: whoever has had one will soon have another.
-    idle[key] = list
+    remove(server, from: idle.list(of: server.pointee.backend))
   }
 
-  mutating func addIdle(_ handle: Handle) {
-    guard let server = servers.pointer(to: handle) else { return }
-    let key = ObjectIdentifier(server.pointee.backend)
-    var list = idle[key] ?? IdleConnections()
-    server.pointee.older = list.newest
-    if let neighbour = servers.pointer(to: list.newest) {
+  private mutating func remove(
+    _ server: UnsafeMutablePointer<BackendConnection>, from list: UnsafeMutablePointer<IdleConnections>
+  ) {
+    let newer = server.pointee.newer
+    let older = server.pointee.older
+    if let neighbour = servers.pointer(to: newer) {
+      neighbour.pointee.older = older
+    } else {
+      list.pointee.newest = older
+    }
+    if let neighbour = servers.pointer(to: older) {
+      neighbour.pointee.newer = newer
+    } else {
+      list.pointee.oldest = newer
+    }
+    server.pointee.newer = .none
+    server.pointee.older = .none
+    list.pointee.count -= 1
+  }
+
+  /// - Returns: those of its backend, valid until the next call with another one.
+  mutating func addIdle(
+    _ handle: Handle, _ server: UnsafeMutablePointer<BackendConnection>
+  ) -> UnsafeMutablePointer<IdleConnections> {
+    let list = idle.list(of: server.pointee.backend)
+    server.pointee.older = list.pointee.newest
+    if let neighbour = servers.pointer(to: list.pointee.newest) {
       neighbour.pointee.newer = handle
     } else {
-      list.oldest = handle
+      list.pointee.oldest = handle
     }
-    list.newest = handle
-    list.count += 1
-    idle[key] = list
+    list.pointee.newest = handle
+    list.pointee.count += 1
+    return list
   }
 }

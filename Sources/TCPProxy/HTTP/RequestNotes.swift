@@ -55,7 +55,7 @@ extension Worker {
   }
 
   /// What a request is called, in memory that lasts until the next call.
-  func text(of name: RequestName, in request: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+  mutating func text(of name: RequestName, in request: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     switch name {
     case .none: return nil
     case .given(let range): return request[range]
@@ -69,7 +69,9 @@ extension Worker {
 
   /// The client that a chain of trusted proxies names, in the field that the listener writes itself: proxies that are asked
   /// for one of the two pass the other on as it came.
-  private func clientBehind(_ client: UnsafeMutablePointer<HTTPClient>, _ bytes: UnsafeRawBufferPointer) -> IPAddress? {
+  private mutating func clientBehind(_ client: UnsafeMutablePointer<HTTPClient>, _ bytes: UnsafeRawBufferPointer)
+    -> IPAddress?
+  {
     guard let trusted = client.pointee.service.trustedProxies, let peer = client.pointee.address else { return nil }
     let isForwarded: Bool
     switch client.pointee.http.forwarded {

@@ -42,7 +42,7 @@ extension HTTPBuffers {
           return .failed(error)
         }
       }
-      var wire = TLSWire(input: tls.received(received), output: tls.output)
+      var wire = TLSWire(input: tls.received(received), output: tls.output, line: tls.line)
       let plain = UnsafeMutableRawBufferPointer(start: input + kept, count: received + TLSEngine.inPlaceOffset)
       let decryption = side.pointee.engine.decrypt(&wire, into: plain)
       if let words = wire.output.baseAddress, !wire.output.isEmpty, !side.pointee.isClosing {
@@ -137,7 +137,7 @@ extension HTTPBuffers {
       }
     }
     side.pointee.hasBegun = true
-    var wire = TLSWire(input: tls.received(received), output: tls.output)
+    var wire = TLSWire(input: tls.received(received), output: tls.output, line: tls.line)
     while true {
       let step = side.pointee.engine.handshake(&wire)
       if let words = wire.output.baseAddress, !wire.output.isEmpty {

@@ -38,7 +38,7 @@ extension Exchange {
 
 extension Worker {
   /// Whom the request's cookies name. Its fields are in the table now.
-  func visit(_ cookies: StickyCookies, _ bytes: UnsafeRawBufferPointer) -> StickyTokens.Visit? {
+  mutating func visit(_ cookies: StickyCookies, _ bytes: UnsafeRawBufferPointer) -> StickyTokens.Visit? {
     var next = http.requestFields.index(of: .cookie, from: 0)
     while let index = next {
       if let visit = cookies.cookie.visit(in: bytes[http.requestFields[index].value], cookies.tokens) { return visit }
