@@ -99,7 +99,8 @@ extension Supervisor {
 
   /// Carries out what the overrides say of a backend now.
   private mutating func override(_ former: RunningPool, _ member: Int) throws(TLSProblems) {
-    var running = try RunningPool(former.configuration, tls: tls, names: names, overrides: overrides, former: former)
+    var running = try RunningPool(
+      former.configuration, tls: tls, files: files, names: names, overrides: overrides, former: former)
     running.commit()
     pools[former.configuration.name] = running
     let backend = running.backends[member]
