@@ -110,11 +110,14 @@ extension Supervisor {
       files = try ListenerFiles(configuration)
       self.tls = tls
       for pool in configuration.pools {
-        pools[pool.name] = try RunningPool(pool, tls: tls, names: running.names, former: running.pools[pool.name])
+        pools[pool.name] = try RunningPool(
+          pool, tls: tls, names: running.names, workers: running.workers.count,
+          former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, tls: tls, files: files, former: running.listeners[listener.name])
+          listener, pools: pools, tls: tls, files: files, workers: running.workers.count,
+          former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
     }

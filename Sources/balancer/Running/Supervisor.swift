@@ -100,17 +100,17 @@ struct Supervisor: ~Copyable {
     names.add(configuration.hostNames)
     try resolver.answer(&names, interruption: signals.descriptor)
 
+    let workerCount = configuration.workers.count
     var pools: [String: RunningPool] = [:]
     for pool in configuration.pools {
-      pools[pool.name] = try RunningPool(pool, tls: tls, names: names, former: nil)
+      pools[pool.name] = try RunningPool(pool, tls: tls, names: names, workers: workerCount, former: nil)
     }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
       listeners[listener.name] = try RunningListener(
-        listener, pools: pools, tls: tls, files: files, former: nil)
+        listener, pools: pools, tls: tls, files: files, workers: workerCount, former: nil)
     }
 
-    let workerCount = configuration.workers.count
     var warnings: [String] = []
     let inherited = InheritedSockets(environment: { getenv($0).map { String(cString: $0) } }, warnings: &warnings)
     var entrances = Entrances(inherited: inherited, workers: workerCount)
