@@ -52,13 +52,19 @@ let package = Package(
       dependencies: [
         "Base", "Balancing", "HTTPCore", "Reactor", "TLS", .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "Admin", dependencies: ["Base", "HTTPCore", "Telemetry", "Reactor"],
+      resources: [
+        .embedInCode("Dashboard/index.html"), .embedInCode("Dashboard/dashboard.css"),
+        .embedInCode("Dashboard/dashboard.js"),
+      ]),
 
     // 4: the program.
     .executableTarget(
       name: "balancer",
       dependencies: [
         "Base", "Configuration", "Balancing", "Simulation", "Telemetry", "Reactor", "TLS", "TCPProxy", "Health",
-        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication",
+        "HTTPCore", "HTTPProxy", "Routing", "AccessLog", "Compression", "Authentication", "Admin",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -94,6 +100,7 @@ let package = Package(
     .testTarget(
       name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "Reactor", "Base"]),
+    .testTarget(name: "AdminTests", dependencies: ["Admin", "HTTPCore", "Telemetry", "Reactor", "Base"]),
     .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "TLSFixtures", "Base"]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],

@@ -24,6 +24,9 @@ public final class Backend: Sendable {
   /// How its sessions fare, where that may eject it.
   public let outcomes = Outcomes()
 
+  /// How its last check ended; nil before that.
+  public let lastCheck = Mutex<LastCheck?>(nil)
+
   /// Where its pool may find it among the members; guarded by the pool's lock.
   let slot = Atomic<Int>(.max)
 

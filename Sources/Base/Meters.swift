@@ -59,14 +59,14 @@ public struct Meters: @unchecked Sendable, ~Copyable {
     return reading
   }
 
-  /// The counters alone, in the order of `Meter.all`: no histogram is looked at. Nil when nothing was counted.
-  public var counts: [UInt64]? {
-    var counts: [UInt64]?
+  /// The counters alone: no histogram is looked at. Nil when nothing was counted.
+  public var counts: MeterCounts? {
+    var counts: MeterCounts?
     for worker in 0..<workers {
       guard let row = rows[worker].load(ordering: .acquiring) else { continue }
       let cells = row.assumingMemoryBound(to: Atomic<UInt64>.self)
-      var sums = counts ?? Array(repeating: 0, count: Meter.count)
-      for index in sums.indices { sums[index] &+= cells[index].load(ordering: .relaxed) }
+      var sums = counts ?? MeterCounts()
+      for index in 0..<Meter.count { sums.values[index] &+= cells[index].load(ordering: .relaxed) }
       counts = sums
     }
     return counts
@@ -165,7 +165,19 @@ public struct Timing: Equatable, Sendable, BitwiseCopyable {
   @inlinable public static var handshake: Timing { Timing(4) }
 
   /// On the coarse scale, of backends, only the first three are kept: a row takes 3 KiB, and 10 on the fine one.
-  @inlinable public static func count(_ scale: HistogramScale) -> Int { scale == .coarse ? 3 : 5 }
+  public static func kept(on scale: HistogramScale) -> [Timing] { (0..<count(scale)).map { Timing($0) } }
+
+  @inlinable static func count(_ scale: HistogramScale) -> Int { scale == .coarse ? 3 : 5 }
+}
+
+/// The counters of all workers together, at one moment.
+public struct MeterCounts: Sendable {
+  fileprivate var values = InlineArray<15, UInt64>(repeating: 0)
+
+  /// Nothing was counted.
+  public init() {}
+
+  public subscript(meter: Meter) -> UInt64 { values[meter.index] }
 }
 
 /// The meters of all workers together, at one moment.
@@ -181,14 +193,23 @@ public struct MeterReading: Equatable, Sendable {
 
   public subscript(meter: Meter) -> UInt64 { values[meter.index] }
 
-  /// Of each bucket of the scale.
-  public func buckets(_ timing: Timing) -> ArraySlice<UInt64> {
-    let first = Meter.count + timing.index * (scale.buckets + 1)
-    return values[first..<first + scale.buckets]
+  public var counts: MeterCounts {
+    var counts = MeterCounts()
+    for meter in Meter.all { counts.values[meter.index] = self[meter] }
+    return counts
   }
 
-  /// Of all times, in microseconds.
-  public func sum(_ timing: Timing) -> UInt64 {
-    values[Meter.count + timing.index * (scale.buckets + 1) + scale.buckets]
+  /// Of each bucket of the scale.
+  public func buckets(_ timing: Timing) -> ArraySlice<UInt64> { values[cells(timing)] }
+
+  /// Where the buckets of a time are among all cells.
+  public func cells(_ timing: Timing) -> Range<Int> {
+    let first = Meter.count + timing.index * (scale.buckets + 1)
+    return first..<first + scale.buckets
   }
+
+  public func count(at cell: Int) -> UInt64 { values[cell] }
+
+  /// Of all times, in microseconds.
+  public func sum(_ timing: Timing) -> UInt64 { values[cells(timing).upperBound] }
 }

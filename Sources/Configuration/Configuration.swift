@@ -7,6 +7,8 @@ public struct Configuration: Equatable, Sendable {
   public var workers: WorkerCount = .automatic
   public var listeners: [ListenerConfiguration] = []
   public var pools: [PoolConfiguration] = []
+  /// nil is no admin server.
+  public var admin: AdminConfiguration? = AdminConfiguration()
   public var log = LogConfiguration()
   public var limits = LimitsConfiguration()
   public var shutdown = ShutdownConfiguration()

@@ -57,6 +57,7 @@ public struct ConfigurationDiff: Equatable, Sendable {
 
   public let workers: Change<WorkerCount>?
   public let limits: Change<LimitsConfiguration>?
+  public let admin: Change<AdminConfiguration?>?
   public let log: Change<LogConfiguration>?
   public let shutdown: Change<ShutdownConfiguration>?
   public let listeners: Changes<ListenerConfiguration>
@@ -67,6 +68,7 @@ public struct ConfigurationDiff: Equatable, Sendable {
   public init(from old: Configuration, to new: Configuration) {
     workers = Change(old.workers, new.workers)
     limits = Change(old.limits, new.limits)
+    admin = Change(old.admin, new.admin)
     log = Change(old.log, new.log)
     shutdown = Change(old.shutdown, new.shutdown)
     listeners = Changes(from: old.listeners, to: new.listeners, by: \.name)
@@ -94,6 +96,7 @@ extension ConfigurationDiff {
     var lines: [String] = []
     lines += Self.changes(.workers, workers).map { "~ workers: \($0)" }
     lines += Self.changes(LimitsConfiguration.shape, limits).map { "~ limits: \($0)" }
+    lines += adminLines
     lines += Self.changes(LogConfiguration.shape, log).map { "~ log: \($0)" }
     lines += Self.changes(ShutdownConfiguration.shape, shutdown).map { "~ shutdown: \($0)" }
 
@@ -112,6 +115,16 @@ extension ConfigurationDiff {
       lines.append("- pool \(pool.name)")
     }
     return lines
+  }
+
+  /// A token is not shown, so that its change is told in other words.
+  private var adminLines: [String] {
+    guard let admin else { return [] }
+    let lines = Self.changes(.admin, admin).map { "~ admin: \($0)" }
+    guard let old = admin.old, let new = admin.new, old.token != new.token, old.token != nil, new.token != nil else {
+      return lines
+    }
+    return lines + ["~ admin: token another one"]
   }
 
   private static func lines(_ change: PoolChange) -> [String] {

@@ -58,6 +58,10 @@ struct Draft: Sendable {
         "pools", \.configuration.pools, PoolConfiguration.shape, name: \.name, noun: "pool",
         startingFrom: { $0.defaults },
         "Sets of backends, by name."),
+      Field(
+        "admin", \.configuration.admin, .admin,
+        "Where the program lets itself be looked at and steered, over HTTP; off: nowhere. Default: 127.0.0.1:9900, where that is free."
+      ),
       Field("log", \.configuration.log, LogConfiguration.shape, "What is logged, how and where."),
       Field("limits", \.configuration.limits, LimitsConfiguration.shape, "Limits of the whole process."),
       Field("shutdown", \.configuration.shutdown, ShutdownConfiguration.shape, "How the program ends."),

@@ -32,6 +32,7 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
       rows += pool.backends.map { ("", Self.text($0, of: pool)) }
       rows += (Self.text(pool) + Self.text(pool.health)).map { ("", $0) }
     }
+    rows.append(("admin", configuration.admin.map(Self.text) ?? "off"))
     let log = configuration.log
     rows.append(("log", "\(log.level.rawValue) and above as \(log.format.rawValue) to \(log.file ?? "standard error")"))
     if let access = log.access { rows.append(("", access.summary)) }
@@ -114,6 +115,15 @@ public struct ConfigurationSummary: Sendable, CustomStringConvertible {
     texts.count <= 4
       ? texts.joined(separator: ", ")
       : texts.prefix(3).joined(separator: ", ") + " and \(texts.count - 3) more"
+  }
+
+  /// `127.0.0.1:9900, with a token, for 10.0.0.0/8, without the page`
+  private static func text(_ admin: AdminConfiguration) -> String {
+    let parts = [
+      "\(admin.listen)", admin.token != nil || admin.tokenFile != nil ? "with a token" : nil,
+      admin.allow.map { "for \(few($0.map(\.description)))" }, admin.dashboard ? nil : "without the page",
+    ]
+    return parts.compactMap { $0 }.joined(separator: ", ")
   }
 
   private static func text(_ pool: PoolConfiguration) -> [String] {

@@ -18,6 +18,9 @@ public enum DescriptorBudget {
   /// A spare connection: a worker keeps so many as its pool's `prewarm` says for each backend.
   public static let perSpare = 1
 
+  /// The admin server: its poller, its mailbox and addresses, and its 64 connections.
+  public static let admin = 72
+
   /// What is set aside for everything that is no session.
   public static func reserve(for configuration: Configuration, workers: Int) -> Int {
     let addresses = configuration.listeners.reduce(0) { $0 + $1.listen.count }
@@ -25,7 +28,8 @@ public enum DescriptorBudget {
       sum + pool.backends.count * (pool.health?.type == .script ? perScript : perCheck)
     }
     let spares = configuration.pools.reduce(0) { $0 + $1.backends.count * $1.prewarm * perSpare }
-    return process + workers * (perWorker + addresses * perListenAddress + spares) + checks
+    return process + (configuration.admin == nil ? 0 : admin) + workers
+      * (perWorker + addresses * perListenAddress + spares) + checks
   }
 
   /// Client connections at once that `descriptors` open files carry. With `limits.connections` on `auto` this is the

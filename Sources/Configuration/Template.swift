@@ -45,6 +45,17 @@ enum Template {
     return String(decoding: expanded, as: UTF8.self)
   }
 
+  /// The text that expands to this one.
+  static func escaped(_ text: String) -> String {
+    guard isTemplate(text) else { return text }
+    var escaped: [UInt8] = []
+    for byte in text.utf8 {
+      if byte == opening, escaped.last == dollar { escaped.append(dollar) }
+      escaped.append(byte)
+    }
+    return String(decoding: escaped, as: UTF8.self)
+  }
+
   private static func value(
     of content: ArraySlice<UInt8>, _ environment: (String) -> String?
   ) throws(Malformed) -> String {

@@ -261,7 +261,13 @@ struct ProbeLoop: ~Copyable {
       if let cause { .failed(cause.failure(took: took)) } else { .passed(took: took) }
     let target = subject.pointee.target
     if target.isWatched { checker.report(target, .watched(isPassed: result.isPassed)) }
-    if let transition = subject.pointee.tracker.handle(result, settings: target.settings, now: now) {
+    let transition = subject.pointee.tracker.handle(result, settings: target.settings, now: now)
+    let check = LastCheck(
+      type: target.check.name, result: result, at: WallTime(nanosecondsSinceEpoch: Clock.wallNanoseconds),
+      streak: subject.pointee.tracker.streak,
+      needed: transition?.needed ?? subject.pointee.tracker.needed(target.settings))
+    target.backend.lastCheck.withLock { $0 = check }
+    if let transition {
       checker.report(target, .changed(transition))
     } else if case .failed(let failure) = result, checker.logger.logLevel <= .debug {
       let tracker = subject.pointee.tracker

@@ -26,12 +26,16 @@ public enum ListeningSocket {
   /// The first is bound without SO_REUSEPORT, so that an address which somebody else holds is refused even when
   /// that somebody would share it: two load balancers on one port by mistake would each get half of the clients.
   ///
-  /// - Parameter multipath: Multipath TCP where the kernel has it (RFC 8684), else TCP; clients without it come as ever.
+  /// - Parameters:
+  ///   - multipath: Multipath TCP where the kernel has it (RFC 8684), else TCP; clients without it come as ever.
+  ///   - isPrivate: only this process's user and group may connect to a unix socket, whatever the umask.
   public static func open(
-    _ address: SocketAddress, count: Int, backlog: Int, multipath: Bool = false
+    _ address: SocketAddress, count: Int, backlog: Int, multipath: Bool = false, isPrivate: Bool = false
   ) throws(Failure) -> [SharedDescriptor] {
     do throws(SystemError) {
-      if case .unix(let path) = address { return [SharedDescriptor(try openUnix(path, address, backlog))] }
+      if case .unix(let path) = address {
+        return [SharedDescriptor(try openUnix(path, address, backlog, isPrivate: isPrivate))]
+      }
       var sockets: [SharedDescriptor] = []
       for index in 0..<max(1, count) {
         sockets.append(SharedDescriptor(try openIP(address, sharing: index > 0, backlog, multipath)))
@@ -64,7 +68,7 @@ public enum ListeningSocket {
   }
 
   private static func openUnix(
-    _ path: String, _ address: SocketAddress, _ backlog: Int
+    _ path: String, _ address: SocketAddress, _ backlog: Int, isPrivate: Bool
   ) throws(SystemError) -> Descriptor {
     let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | nonBlockingCloseOnExec, 0)
     if number < 0 { throw .last("socket") }
@@ -77,6 +81,8 @@ public enum ListeningSocket {
       unlink(path)
       if raw.withSockaddr({ bind(number, $0, $1) }) != 0 { throw .last("bind") }
     }
+    // Before anybody can connect.
+    if isPrivate, chmod(path, 0o660) != 0 { throw .last("chmod") }
     if Glibc.listen(number, Int32(clamping: backlog)) != 0 { throw .last("listen") }
     return descriptor
   }

@@ -3,6 +3,15 @@ import Glibc
 
 /// What this process may use of the machine it runs on.
 public enum Machine {
+  /// What it is called (gethostname(2)); empty where it has no name.
+  public static var name: String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+      buffer.initialize(repeating: 0)
+      guard gethostname(buffer.baseAddress!, buffer.count - 1) == 0 else { return "" }
+      return String(cString: buffer.baseAddress!)
+    }
+  }
+
   /// Processors: those of the affinity mask (sched_getaffinity(2)), and no more than the cgroup's quota rounded up
   /// (cgroup v2, `cpu.max`).
   public static var usableProcessors: Int {
@@ -33,7 +42,7 @@ public enum Machine {
     return nil
   }
 
-  private static func readSmallFile(_ path: String) -> String? {
+  static func readSmallFile(_ path: String) -> String? {
     let number = open(path, O_RDONLY | O_CLOEXEC)
     if number < 0 { return nil }
     let file = Descriptor(adopting: number)

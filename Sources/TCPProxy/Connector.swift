@@ -88,7 +88,7 @@ extension Worker {
 
   /// A place in a pool's queue has come to the front.
   mutating func granted(_ handle: Handle, _ pool: Pool, _ backend: Backend) {
-    guard let session = sessions.pointer(to: handle), takePlace(handle, of: session.pointee.meters.pool) != nil else {
+    guard let session = sessions.pointer(to: handle), takePlace(handle, session.pointee.meters) != nil else {
       pool.release(backend)
       return
     }

@@ -29,6 +29,8 @@ public final class Incidents: Sendable {
     case badResponse
     /// A client was closed because no route takes it.
     case noRoute
+    /// A client of the admin server was turned away, or could not be let in.
+    case adminRefused
     /// A socket could not be set up.
     case failed
   }

@@ -27,6 +27,8 @@ struct MeterRows: BitwiseCopyable {
 
   /// The same without the listener: for what happens to a pool and its backend alone.
   var served: MeterRows { MeterRows(listener: nil, pool: pool, backend: backend) }
+  /// The same without the backend.
+  var entered: MeterRows { MeterRows(listener: listener, pool: pool, backend: nil) }
 }
 
 extension Worker {
@@ -81,9 +83,9 @@ extension Worker {
 
   /// Takes a session out of those that wait in a queue.
   /// - Returns: its place; nil where it had none.
-  mutating func takePlace(_ handle: Handle, of pool: MeterRow?) -> Handle? {
+  mutating func takePlace(_ handle: Handle, _ meters: MeterRows) -> Handle? {
     guard let place = queued.removeValue(forKey: handle) else { return nil }
-    MeterRows(pool: pool).record(.queue, from: place.since, to: clock())
+    meters.entered.record(.queue, from: place.since, to: clock())
     return place.handle
   }
 
@@ -108,9 +110,9 @@ extension Worker {
     exchange.pointee.meters.record(.firstByte, from: exchange.pointee.requested, to: clock())
   }
 
-  mutating func takePlace(ofExchange handle: Handle, of pool: MeterRow?) -> Handle? {
+  mutating func takePlace(ofExchange handle: Handle, _ meters: MeterRows) -> Handle? {
     guard let place = http.queued.removeValue(forKey: handle) else { return nil }
-    MeterRows(pool: pool).record(.queue, from: place.since, to: clock())
+    meters.entered.record(.queue, from: place.since, to: clock())
     return place.handle
   }
 }

@@ -83,6 +83,7 @@ extension Worker {
     let tokens = unfinished
     unfinished.removeAll(keepingCapacity: true)
     for token in tokens {
+      exact = .zero
       if token.subject == .httpClient {
         serveClient(token.handle)
         continue

@@ -90,10 +90,11 @@ struct Worker: ~Copyable {
         case .httpServer: httpServerEvent(token.handle, readiness)
         }
       }
-      exact = .zero
       if !unfinished.isEmpty { continueUnfinished() }
+      exact = .zero
       if !turns.isEmpty { continueHandshakes() }
       while let token = timers.popExpired(now: now) {
+        exact = .zero
         switch token.subject {
         case .client, .server: sessionTimer(token.handle)
         case .worker, .listener: resumeAccepting()
@@ -112,6 +113,7 @@ struct Worker: ~Copyable {
 
   private mutating func readMailbox() {
     for message in group.mailboxes[index].take() {
+      exact = .zero
       switch message {
       case .adopt(let client, let service, let address, let port, let ticket):
         begin(Descriptor(adopting: client), service, address, port, ticket)
@@ -140,6 +142,7 @@ struct Worker: ~Copyable {
         tellDrained()
       case .logAccess(let log, let share):
         http.access = log.map { AccessDesk(log: $0, sampling: AccessSampling(share: share)) }
+      case .list(let scan): list(scan)
       case .verified(let answer): verified(answer)
       case .stop: isStopped = true
       }
@@ -228,7 +231,7 @@ struct Worker: ~Copyable {
     if session.failures > 0 { tried[handle] = nil }
     if session.phase == .waiting {
       waiting.remove(handle)
-      if let place = takePlace(handle, of: session.meters.pool) { session.destination?.pool.leave(place) }
+      if let place = takePlace(handle, session.meters) { session.destination?.pool.leave(place) }
     }
     if let backend = session.backend {
       countEnd(&session)

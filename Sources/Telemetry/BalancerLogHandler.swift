@@ -24,9 +24,14 @@ public struct BalancerLogHandler: LogHandler {
 
   /// The output's level, unless this logger was given one of its own.
   public var logLevel: Logger.Level {
-    get { ownLevel ?? output.level }
+    get {
+      let level = ownLevel ?? output.level
+      return tap.map { min($0.level, level) } ?? level
+    }
     set { ownLevel = newValue }
   }
+
+  private var tap: LogOutput.Tap? { output.tap.flatMap { $0.component == label ? $0 : nil } }
 
   public subscript(metadataKey key: String) -> Logger.MetadataValue? {
     get { metadata[key] }
@@ -45,9 +50,14 @@ public struct BalancerLogHandler: LogHandler {
     }
     let fields = all.sorted { $0.key < $1.key }
     let time = output.clock()
+    if let tap, event.level >= tap.level {
+      tap.hear(json(time, event.level, event.message.description, logged, fields, hasMessage: true))
+    }
+    // For the tap alone it may be here.
+    guard event.level >= ownLevel ?? output.level else { return }
     switch output.format {
     case .text: output.sink(text(time, event.level, event.message.description, fields))
-    case .json: output.sink(json(time, event.level, event.message.description, logged, fields))
+    case .json: output.sink(json(time, event.level, event.message.description, logged, fields) + "\n")
     }
   }
 
@@ -92,7 +102,8 @@ public struct BalancerLogHandler: LogHandler {
   private static let reserved: Set<String> = ["time", "level", "event", "component", "message"]
 
   private func json(
-    _ time: WallTime, _ level: Logger.Level, _ message: String, _ event: (any LoggedEvent)?, _ fields: Fields
+    _ time: WallTime, _ level: Logger.Level, _ message: String, _ event: (any LoggedEvent)?, _ fields: Fields,
+    hasMessage: Bool = false
   ) -> String {
     var object = JSONObject()
     object.add("time", time.description)
@@ -100,6 +111,7 @@ public struct BalancerLogHandler: LogHandler {
     if let event {
       object.add("event", type(of: event).name)
       event.addFields(to: &object)
+      if hasMessage { object.add("message", message) }
     } else {
       object.add("component", label)
       object.add("message", message)
@@ -107,6 +119,6 @@ public struct BalancerLogHandler: LogHandler {
     for field in fields {
       object.add(Self.reserved.contains(field.key) ? field.key + "_" : field.key, field.value)
     }
-    return object.closed() + "\n"
+    return object.closed()
   }
 }

@@ -5,9 +5,9 @@ import Logging
 public struct JSONObject {
   private var text = "{"
 
-  init() {}
+  public init() {}
 
-  consuming func closed() -> String { text + "}" }
+  public consuming func closed() -> String { text + "}" }
 
   /// A string, or null.
   public mutating func add(_ key: String, _ value: String?) {
@@ -20,10 +20,53 @@ public struct JSONObject {
     text += String(value)
   }
 
+  /// A whole number, or null.
+  public mutating func add(_ key: String, _ value: Int?) {
+    writeKey(key)
+    text += value.map { String($0) } ?? "null"
+  }
+
   /// A number; null where JSON has none for it (RFC 8259, 6).
   public mutating func add(_ key: String, _ value: Double) {
     writeKey(key)
     write(value)
+  }
+
+  /// A number, or null.
+  public mutating func add(_ key: String, _ value: Double?) {
+    writeKey(key)
+    if let value { write(value) } else { text += "null" }
+  }
+
+  public mutating func add(_ key: String, _ value: Bool) {
+    writeKey(key)
+    text += value ? "true" : "false"
+  }
+
+  /// An object, or null.
+  public mutating func add(_ key: String, _ object: JSONObject?) {
+    writeKey(key)
+    text += object?.closed() ?? "null"
+  }
+
+  public mutating func add(_ key: String, _ objects: [JSONObject]) {
+    writeKey(key)
+    text += "["
+    for (index, object) in objects.enumerated() {
+      if index > 0 { text += "," }
+      text += object.closed()
+    }
+    text += "]"
+  }
+
+  public mutating func add(_ key: String, _ strings: [String]) {
+    add(key, .array(strings.map { .string($0) }))
+  }
+
+  /// What is JSON already.
+  public mutating func add(_ key: String, json: String) {
+    writeKey(key)
+    text += json
   }
 
   /// Milliseconds, to the microsecond.

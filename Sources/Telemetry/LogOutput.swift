@@ -15,14 +15,32 @@ public final class LogOutput: Sendable {
   private let formatIndex: Atomic<Int>
   let clock: @Sendable () -> WallTime
   let sink: @Sendable (String) -> Void
+  let tap: Tap?
+
+  /// Hears what one component says, whatever the level and the format of the log.
+  public struct Tap: Sendable {
+    let component: String
+    let level: Logger.Level
+    let hear: @Sendable (String) -> Void
+
+    /// - Parameters:
+    ///   - level: the least important that is heard.
+    ///   - hear: takes one JSON object on one line: as the log has it, with the `message` of a line in text.
+    public init(component: String, level: Logger.Level, hear: @escaping @Sendable (String) -> Void) {
+      self.component = component
+      self.level = level
+      self.hear = hear
+    }
+  }
 
   /// - Parameters:
   ///   - clock: the time that stands in a line.
   ///   - sink: takes one line, its newline included, from any thread.
   public init(
     level: Logger.Level = .info, format: Format = .text, clock: @escaping @Sendable () -> WallTime,
-    sink: @escaping @Sendable (String) -> Void
+    tap: Tap? = nil, sink: @escaping @Sendable (String) -> Void
   ) {
+    self.tap = tap
     levelIndex = Atomic(Self.index(of: level))
     formatIndex = Atomic(format.rawValue)
     self.clock = clock

@@ -34,6 +34,12 @@ public struct MetricsText: Sendable {
     for sample in samples { put(name + "_total", sample.labels, String(sample.value)) }
   }
 
+  /// The same where it is not counted in whole numbers, such as seconds.
+  public mutating func counter(_ name: String, help: String, _ value: Double) {
+    begin(format == .openMetrics ? name : name + "_total", "counter", help)
+    put(name + "_total", [], Self.number(value))
+  }
+
   public mutating func counter(_ name: String, help: String, _ value: UInt64) {
     counter(name, help: help, [(labels: [], value: value)])
   }

@@ -15,7 +15,7 @@ import Testing
   /// What is set aside for two workers, one listener with one address and one backend.
   static let reserve =
     DescriptorBudget.process + 2 * (DescriptorBudget.perWorker + DescriptorBudget.perListenAddress)
-    + DescriptorBudget.perCheck
+    + DescriptorBudget.perCheck + DescriptorBudget.admin
   static let carried = (65_536 - reserve) / 2
 
   /// A file, and what is said of it with two workers and 65536 open files.
@@ -396,7 +396,7 @@ import Testing
     let reserve = DescriptorBudget.reserve(for: configuration, workers: 2)
     #expect(
       reserve == DescriptorBudget.process + 2 * (DescriptorBudget.perWorker + 3 * DescriptorBudget.perListenAddress)
-        + 4 * DescriptorBudget.perCheck)
+        + 4 * DescriptorBudget.perCheck + DescriptorBudget.admin)
     #expect((1...200).contains(reserve))
     for (descriptors, connections) in [
       (0, 0), (reserve - 1, 0), (reserve, 0), (reserve + 1, 0), (reserve + 2, 1), (reserve + 3, 1),
@@ -411,6 +411,9 @@ import Testing
 
     #expect(configuration.connectionLimit(workers: 2, descriptors: reserve + 2000) == 1000)
     #expect(configuration.connectionLimit(workers: 2, descriptors: 0) == 1)
+    var quiet = configuration
+    quiet.admin = nil
+    #expect(DescriptorBudget.reserve(for: quiet, workers: 2) == reserve - DescriptorBudget.admin)
     var limited = configuration
     // A number in the file holds, carried or not.
     for connections in [100, 1000, 100_000] {

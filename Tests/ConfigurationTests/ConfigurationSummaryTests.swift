@@ -19,6 +19,7 @@ import Testing
                       tcp check every 2s, timeout 1s
                       a dead backend is noticed after 7s at the latest (fall 3 × interval 2s + timeout 1s)
                       one that refuses connections after 3s (every 500ms from the first failure on)
+        admin         127.0.0.1:9900
         log           info and above as text to standard error
         shutdown      sessions have 30s to end
         """)
@@ -62,6 +63,7 @@ import Testing
                       http check (POST app.example.com/health?full=1, 200-299,401, expecting "ready") every 1s, timeout 1s
                       a dead backend is noticed after 4s at the latest (fall 3 × interval 1s + timeout 1s)
                       one that refuses connections after 1500ms (every 250ms from the first failure on)
+        admin         10.0.0.5:9900, with a token, for 10.0.0.0/8, without the page
         log           debug and above as json to /etc/balancer/logs/balancer.log
                       50 % of the requests as combined to /etc/balancer/logs/access.log
         shutdown      sessions have 2m to end
@@ -144,6 +146,7 @@ import Testing
         pool p                    round-robin, 1 backend
                                   h:1
                                   no checks: every backend counts as up
+        admin                     127.0.0.1:9900
         log                       info and above as text to standard error
         shutdown                  at once
         """)

@@ -165,6 +165,12 @@ import Testing
     pool.panic = 25
     expected.pools = [pool, try Self.poolOfHTTP()]
 
+    var admin = AdminConfiguration()
+    admin.listen = try .init(parsing: "10.0.0.5:9900")
+    admin.token = "s3cret"
+    admin.allow = [try .init(parsing: "10.0.0.0/8")]
+    admin.dashboard = false
+    expected.admin = admin
     expected.log.level = .debug
     expected.log.format = .json
     expected.log.file = "/etc/balancer/logs/balancer.log"

@@ -42,6 +42,7 @@ struct ReferenceTable {
       ReferenceTable("pool timeouts", properties("$defs", "poolTimeouts")),
       ReferenceTable("keep alive", properties("$defs", "keepAlive")),
       ReferenceTable("defaults", properties("properties", "defaults")),
+      ReferenceTable("admin", properties("$defs", "admin")),
       ReferenceTable("log", properties("properties", "log")),
       ReferenceTable("access", properties("$defs", "access")),
       ReferenceTable("limits", properties("properties", "limits")),
@@ -67,7 +68,7 @@ struct ReferenceTable {
       case "duration", "durationOrZero": return "duration"
       case "durationOrOff": return "duration or `\"off\"`"
       case "size": return "size"
-      case "listenAddress", "backendAddress": return "address"
+      case "listenAddress", "backendAddress", "adminAddress": return "address"
       case "cidr": return "block"
       case "rate": return "rate"
       case "tlsServerName": return "host name or IP address"

@@ -8,6 +8,9 @@ enum AddressPattern {
   /// Where a backend is.
   static let backend = "^(\(unix)|(\(host)):\(port))$"
 
+  /// Where the admin server waits: with `:9900`, all addresses.
+  static let admin = "^(\(unix)|(\(host))?:\(port))$"
+
   /// A block of addresses, or a lone one.
   static let cidr =
     "^(\(ipv4)(/(3[0-2]|[12]?[0-9]))?|(\(ipv6))(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$"

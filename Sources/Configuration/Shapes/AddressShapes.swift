@@ -4,6 +4,7 @@ extension Shape where Value == [Endpoint] {
   /// Where a listener waits: one address or range of ports, or an array of them.
   static var listenAddresses: Shape {
     Shape<[[Endpoint]]>.oneOrMore("address", of: .listenAddress).map({ $0.flatMap { $0 } }, { [$0] })
+      .writing { .array(Endpoint.written($0).map { .string($0) }) }
   }
 
   /// One text: an address, or several with a range of ports.
@@ -44,6 +45,25 @@ extension Shape where Value == Endpoint {
         return endpoint
       },
       write: { .string($0.description) })
+  }
+}
+
+extension Shape where Value == Endpoint {
+  /// Where the admin server waits.
+  static var adminAddress: Shape {
+    .scalar(
+      "an address such as \"127.0.0.1:9900\"", ["type": "string", "pattern": .string(AddressPattern.admin)],
+      definition: "adminAddress",
+      read: { scalar, reading throws(Mistake) in
+        try scalar.address(example: "\"127.0.0.1:9900\"", reading) { text throws(Endpoint.Malformed) in
+          [try Endpoint(parsing: text)]
+        }[0]
+      },
+      write: { .string($0.description) }
+    ).noting { endpoint, json, reading in
+      reading.listenAddresses.append(
+        Reading.Mention(value: endpoint, location: json.location, path: reading.path))
+    }
   }
 }
 

@@ -70,7 +70,7 @@ extension Worker {
   /// A place in a pool's queue has come to the front.
   mutating func grantedExchange(_ handle: Handle, _ pool: Pool, _ backend: Backend) {
     guard let exchange = http.exchanges.pointer(to: handle),
-      takePlace(ofExchange: handle, of: exchange.pointee.meters.pool) != nil
+      takePlace(ofExchange: handle, exchange.pointee.meters) != nil
     else {
       pool.release(backend)
       return

@@ -56,7 +56,7 @@ extension Worker {
     if exchange.failures > 0 { http.tried[handle] = nil }
     if exchange.phase == .waiting {
       http.waiting.remove(handle)
-      if let place = takePlace(ofExchange: handle, of: exchange.meters.pool) { exchange.destination.pool.leave(place) }
+      if let place = takePlace(ofExchange: handle, exchange.meters) { exchange.destination.pool.leave(place) }
     }
     if let client = http.clients.pointer(to: exchange.client) {
       client.pointee.exchange = .none

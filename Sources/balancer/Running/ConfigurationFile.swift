@@ -18,7 +18,12 @@ struct ConfigurationFile {
       throw Unreadable(description: "\(path): cannot be read: \(error)")
     }
     guard let bytes else { throw Unreadable(description: "\(path): is larger than 16 MiB") }
-    return try Configuration.read(
+    return try read(bytes)
+  }
+
+  /// Reads and checks what it could hold.
+  func read(_ bytes: [UInt8]) throws(ConfigurationErrors) -> Configuration {
+    try Configuration.read(
       bytes, file: path, folder: folder, environment: { name in getenv(name).map { String(cString: $0) } },
       judges: .ofRouting)
   }

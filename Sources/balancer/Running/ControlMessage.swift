@@ -1,3 +1,4 @@
+import Admin
 import Balancing
 import Health
 
@@ -11,6 +12,8 @@ enum ControlMessage: Sendable {
   case renewal(generation: Int, TLSRenewal)
   /// Something went wrong for a session: see `Incidents`.
   case incident
+  /// The admin server wants to know or to change something.
+  case admin(AdminQuestion)
   /// A worker that drains has no session left.
   case drained
 }

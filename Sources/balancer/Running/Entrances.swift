@@ -134,7 +134,7 @@ struct Entrances {
 
 extension SocketAddress {
   /// `:8080` on a machine that has no IPv6.
-  fileprivate var withoutIPv6: SocketAddress {
+  var withoutIPv6: SocketAddress {
     if case .ip(.anyIPv6, let port) = self { return .ip(.anyIPv4, port: port) }
     return self
   }

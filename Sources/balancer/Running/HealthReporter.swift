@@ -30,7 +30,7 @@ struct HealthReporter {
   /// Why a session of each backend failed, the last time that one did.
   private var lastFailures: [ObjectIdentifier: String] = [:]
   /// Backends that were removed, and when their sessions are closed.
-  private var leaving: [(backend: Backend, end: Instant)] = []
+  private var leaving: [(backend: Backend, end: Instant, why: String)] = []
 
   init(logger: Logger) { self.logger = logger }
 
@@ -166,9 +166,10 @@ struct HealthReporter {
   /// - Returns: the backends whose time to finish their sessions is over.
   mutating func tick(now: Instant) -> [Backend] {
     guard let next = nextTick, next <= now else { return [] }
-    var closing = leaving.filter { $0.end <= now }.map(\.backend)
+    let due = leaving.filter { $0.end <= now }
     leaving.removeAll { $0.end <= now }
-    for backend in closing { sayClosed(backend, "removed", "onRemove", logger) }
+    for (backend, _, why) in due { sayClosed(backend, why, "onRemove", logger) }
+    var closing = due.map(\.backend)
     for (identifier, former) in records.sorted(by: { $0.value.backend.description < $1.value.backend.description }) {
       var record = former
       if let notice = record.guardian.tick(now: now) { say(notice, record, nil) }
@@ -189,14 +190,22 @@ struct HealthReporter {
     lastFailures = lastFailures.filter { kept.contains($0.key) }
   }
 
-  /// A backend has left the configuration.
+  /// A backend has left the configuration, or was disabled.
   /// - Returns: whether its sessions are to be closed at once.
-  mutating func removed(_ backend: Backend, _ onRemove: PoolConfiguration.SessionFate, now: Instant) -> Bool {
+  mutating func removed(
+    _ backend: Backend, _ onRemove: PoolConfiguration.SessionFate, now: Instant, because why: String = "removed"
+  ) -> Bool {
     guard case .close(let delay) = onRemove else { return false }
     if delay == .zero { return true }
-    leaving.append((backend, now + delay))
+    leaving.append((backend, now + delay, why))
     return false
   }
+
+  /// It is back before its sessions were closed.
+  mutating func stays(_ backend: Backend) { leaving.removeAll { $0.backend === backend } }
+
+  /// Why a session on it failed, the last time that one did.
+  func lastFailure(of backend: Backend) -> String? { lastFailures[ObjectIdentifier(backend)] }
 
   private func sayClosed(_ backend: Backend, _ state: String, _ key: String, _ logger: Logger) {
     let sessions = backend.sessions.load(ordering: .relaxed)

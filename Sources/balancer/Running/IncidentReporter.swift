@@ -48,6 +48,9 @@ struct IncidentReporter {
     case .badResponse:
       logger.error("pool \(entry.subject): \(requests) without a good response: \(entry.cause)")
     case .exhausted: break
+    case .adminRefused:
+      logger.warning(
+        "\(entry.subject): \(entry.cause)\(entry.count == 1 ? "" : " (\(entry.count) times within a second)")")
     case .atLimit:
       logger.warning("\(entry.subject) is \(entry.cause): further clients wait in the backlog")
     case .failed:

@@ -44,6 +44,7 @@ extension Supervisor {
       }
     }
     let isHeldNow = pools[backend.pool]?.verdicts.checked(member, transition.to, now: now) ?? false
+    if transition.from != .checking { pools[backend.pool]?.notes[member].changes += 1 }
     guard let running = pools[backend.pool] else { return }
     let damping: HealthReporter.Damping =
       if isHeldNow, let flap = health.flap {
@@ -94,7 +95,9 @@ extension Supervisor {
   // MARK: Our own network
 
   private var checkedBackends: Int {
-    pools.values.reduce(0) { $0 + ($1.configuration.health == nil ? 0 : $1.backends.count(where: \.isResolved)) }
+    pools.values.reduce(0) { sum, pool in
+      sum + (pool.configuration.health == nil ? 0 : pool.backends.indices.count { pool.isChecked($0) })
+    }
   }
 
   private mutating func beginSuspicion(_ grounds: NetworkSuspicion.Grounds, now: Instant) {
@@ -155,8 +158,11 @@ extension Supervisor {
   }
 
   @discardableResult
-  private func tell(_ running: RunningPool, _ member: Int) -> PoolStanding {
-    running.pool.setHealth(running.verdicts.health(of: member), of: running.backends[member])
+  private mutating func tell(_ running: RunningPool, _ member: Int) -> PoolStanding {
+    if running.state(of: member) != running.notes[member].state {
+      pools[running.configuration.name]?.note(member)
+    }
+    return running.pool.setHealth(running.verdicts.health(of: member), of: running.backends[member])
   }
 
   /// After a change: whether the pool panics, and who waits for it tries again.

@@ -10,6 +10,8 @@ struct ListenerFiles {
   let pages: [String: ErrorPages]
   /// Who may come, by the path of the file.
   private let users: [String: UserFile]
+  /// Of the admin server, from the file or from its own; nil asks for none.
+  let adminToken: [UInt8]?
   /// What the files of users hold, to see whether one has changed.
   private let contents: [String: [UInt8]]
 
@@ -53,14 +55,23 @@ struct ListenerFiles {
         }
       }
     }
+    var token = configuration.admin?.token.map { Array($0.utf8) }
+    if let file = configuration.admin?.tokenFile {
+      do throws(Refused) { token = try Self.token(of: file) } catch {
+        errors += error.messages.map { configuration.places.error(at: "admin.tokenFile", $0) }
+      }
+    }
     guard errors.isEmpty else { throw ConfigurationErrors(errors) }
+    adminToken = token
     self.pages = pages
     self.users = users
     self.contents = contents
   }
 
   /// Whether every file holds what it held.
-  func isSame(as other: ListenerFiles) -> Bool { pages == other.pages && contents == other.contents }
+  func isSame(as other: ListenerFiles) -> Bool {
+    pages == other.pages && contents == other.contents && adminToken == other.adminToken
+  }
 
   /// The gate of a route.
   /// - Throws: when passwords cannot be verified: no thread, or no memory.
@@ -78,6 +89,15 @@ struct ListenerFiles {
       throw Refused(messages: ["\(path): cannot be read: \(error)"])
     }
     throw Refused(messages: ["\(path): is larger than 4 MiB"])
+  }
+
+  /// The first line of a file.
+  private static func token(of path: String) throws(Refused) -> [UInt8] {
+    let token = Array(try bytes(of: path).prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
+    guard (1...1024).contains(token.count), token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw Refused(messages: ["\(path): a token of 1 to 1024 visible ASCII characters expected in its first line"])
+    }
+    return token
   }
 
   private static func users(in bytes: [UInt8], of path: String) throws(Refused) -> UserFile {

@@ -9,12 +9,16 @@ struct Log: Sendable {
   private let writer: LogWriter
   private let output: LogOutput
 
-  init(_ configuration: LogConfiguration) throws(LogFileError) {
+  /// - Parameter tap: hears what happens to backends and pools: the lines of the health log.
+  init(
+    _ configuration: LogConfiguration, tap: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws(LogFileError) {
     let writer = try LogWriter(file: configuration.file)
     self.writer = writer
     output = LogOutput(
       level: configuration.level.level, format: configuration.format.format,
-      clock: { WallTime(nanosecondsSinceEpoch: Clock.wallNanoseconds) }, sink: { writer.write($0) })
+      clock: { WallTime(nanosecondsSinceEpoch: Clock.wallNanoseconds) },
+      tap: LogOutput.Tap(component: "health", level: .info, hear: tap), sink: { writer.write($0) })
   }
 
   /// - Parameter component: the word that its lines carry, such as `health`.

@@ -32,7 +32,8 @@ extension Supervisor {
     guard let former = pools[name] else { return }
     var running: RunningPool
     do throws(TLSProblems) {
-      running = try RunningPool(former.configuration, tls: tls, names: names, workers: workers.count, former: former)
+      running = try RunningPool(
+        former.configuration, tls: tls, names: names, overrides: overrides, workers: workers.count, former: former)
     } catch {
       log.logger("names").error("pool \(name) keeps the backends that it has: \(error)")
       return

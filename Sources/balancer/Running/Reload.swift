@@ -1,3 +1,4 @@
+import Admin
 import Balancing
 import Base
 import Configuration
@@ -10,7 +11,6 @@ extension Supervisor {
   /// Reads the file again and changes what differs, once the host names that are new in it have been looked up: until
   /// then everything goes on as it was, signals too.
   mutating func reload() {
-    let logger = log.logger("reload")
     awaited = nil
     let new: Configuration
     let newFiles: ListenerFiles
@@ -18,13 +18,16 @@ extension Supervisor {
       new = try file.load()
       newFiles = try ListenerFiles(new)
     } catch {
-      refuse("\(error)", logger)
+      refuse("\(error)")
       return
     }
     if ConfigurationDiff(from: configuration, to: new).isEmpty, newFiles.isSame(as: files), tls.isCurrent {
       _ = awaitNames(of: new)
-      logger.notice(
+      conclude(
+        ReloadReport(.unchanged, at: .now), .notice,
         "\(file.path) holds no change\(new.hostNames.isEmpty ? "" : "; its host names are looked up again")")
+      // What kept the admin server from its address may be gone.
+      if let plan = try? admin.prepare(new, newFiles) { openAdmin(plan) }
       return
     }
     if !awaitNames(of: new) { apply(new) }
@@ -44,12 +47,14 @@ extension Supervisor {
       if difference.isEmpty, newTLS.isSame(as: tls), plan.files.isSame(as: files) {
         // Files were written again, with what they held before.
         tls = newTLS
-        logger.notice("\(file.path) holds no change, and neither do the files that it names")
+        conclude(
+          ReloadReport(.unchanged, at: .now), .notice,
+          "\(file.path) holds no change, and neither do the files that it names")
         return
       }
       try apply(new.log)
     } catch {
-      refuse("\(error)", logger)
+      refuse("\(error)")
       names.keep(only: configuration.hostNames)
       return
     }
@@ -58,23 +63,32 @@ extension Supervisor {
     let formerFiles = files
     let hadTLS = KernelAdvice.tls(configuration) != nil
     carryOut(plan, logger)
-    logger.notice("\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
+    var report = ReloadReport(.done, at: .now)
+    report.changes = lines
+    report.warnings = warnings(difference, plan)
+    conclude(
+      report, .notice, "\(file.path) is in force: \(lines.count == 1 ? "1 change" : "\(lines.count) changes")")
     for line in lines { logger.notice("\(line)") }
     if !files.isSame(as: formerFiles) { logger.notice("files of errorPages or auth were read anew") }
     for pool in new.pools { sayUnresolved(pool.name, unless: former[pool.name]) }
-    if new.workers.count != workers.count {
-      logger.warning("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
-    }
-    for warning in ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings {
-      logger.warning("\(warning)")
-    }
-    for warning in KernelAdvice.warnings(new) { logger.warning("\(warning)") }
+    for warning in report.warnings { logger.warning("\(warning)") }
     if !hadTLS, let words = KernelAdvice.tls(new) { logger.info("\(words)") }
-    Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
-    for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
-      logger.warning(
-        "listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
+  }
+
+  /// What is hardly meant in a configuration that is in force now.
+  private mutating func warnings(_ difference: ConfigurationDiff, _ plan: borrowing Plan) -> [String] {
+    let new = configuration
+    var lines = plan.admin.warning.map { [$0] } ?? []
+    if new.workers.count != workers.count {
+      lines.append("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
     }
+    lines += ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings.map { "\($0)" }
+    lines += KernelAdvice.warnings(new)
+    Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { lines.append($0) }
+    for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
+      lines.append("listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")
+    }
+    return lines
   }
 
   /// Changes both logs, or none of them.
@@ -91,9 +105,11 @@ extension Supervisor {
     }
   }
 
-  private func refuse(_ errors: String, _ logger: Logger) {
-    logger.error("\(file.path) is refused, the running configuration stays:")
-    for line in errors.split(separator: "\n") { logger.error("\(line)") }
+  private mutating func refuse(_ errors: String) {
+    var report = ReloadReport(.refused, at: .now)
+    report.errors = errors.split(separator: "\n").map(String.init)
+    conclude(report, .error, "\(file.path) is refused, the running configuration stays:")
+    for line in report.errors { log.logger("reload").error("\(line)") }
   }
 
   /// A new configuration made ready: addresses are resolved and sockets are open, but nothing has changed yet.
@@ -104,6 +120,7 @@ extension Supervisor {
     var pools: [String: RunningPool] = [:]
     var listeners: [String: RunningListener] = [:]
     let opened: [Entrances.Entrance]
+    let admin: RunningAdmin.Plan
 
     init(_ configuration: Configuration, _ tls: TLSContexts, running: borrowing Supervisor) throws {
       self.configuration = configuration
@@ -111,7 +128,7 @@ extension Supervisor {
       self.tls = tls
       for pool in configuration.pools {
         pools[pool.name] = try RunningPool(
-          pool, tls: tls, names: running.names, workers: running.workers.count,
+          pool, tls: tls, names: running.names, overrides: running.overrides, workers: running.workers.count,
           former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
@@ -120,6 +137,7 @@ extension Supervisor {
           former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
+      admin = try running.admin.prepare(configuration, files)
     }
   }
 
@@ -129,6 +147,7 @@ extension Supervisor {
     files = plan.files
     tls = plan.tls
     names.keep(only: configuration.hostNames)
+    forgetOverrides()
     pools = plan.pools
     for name in pools.keys.sorted() { pools[name]?.commit() }
     listeners = plan.listeners
@@ -148,7 +167,9 @@ extension Supervisor {
     }
     entrances.adopt(plan.opened)
     for entrance in plan.opened { open(entrance, logger) }
+    openAdmin(plan.admin)
     backendsChanged(removed: removed)
+    forgetMeters()
     // A higher limit may let clients in.
     workers.resumeAccepting()
   }

@@ -16,6 +16,10 @@ struct RunningPool {
   var backends: [Backend]
   /// What they came from, by the same order.
   let resolved: [ResolvedBackend]
+  /// What was said of them by hand, by the same order.
+  let overrides: [Override?]
+  /// What they are, and since when, by the same order.
+  var notes: [BackendNote] = []
   /// Which backend clients had, where `sticky` asks for it.
   private let stickiness: Stickiness?
   /// How they are talked to by TLS.
@@ -28,7 +32,8 @@ struct RunningPool {
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
   /// - Parameter workers: how many count what they do.
   init(
-    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, workers: Int, former: RunningPool?
+    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, overrides all: Overrides, workers: Int,
+    former: RunningPool?
   ) throws(TLSProblems) {
     resolved = configuration.resolved(by: names)
     let backends = resolved.map { backend in
@@ -41,10 +46,13 @@ struct RunningPool {
     self.backends = backends
     peers = try BackendPeers(backends, resolved, of: configuration, tls, former: former?.peers)
     sessionPeers = former?.sessionPeers ?? (peers.isEmpty ? nil : TLSPeers(peers.forSessions(backends)))
-    let members = zip(backends, resolved).map { backend, resolved in
-      Member(
-        backend: backend, weight: resolved.configuration.weight, connections: resolved.configuration.connections,
-        backup: resolved.configuration.backup)
+    let overrides = backends.map { all[configuration.name, $0.name] }
+    self.overrides = overrides
+    let members = zip(zip(backends, resolved), overrides).map { running, override in
+      let (backend, configured) = (running.0, running.1.configuration)
+      return Member(
+        backend: backend, weight: override?.effectiveWeight(configured: configured.weight) ?? configured.weight,
+        connections: configured.connections, backup: configured.backup)
     }
     let absent = Set(backends.indices.filter { !backends[$0].isResolved })
     let initial = Self.initialHealth(configuration)
@@ -53,7 +61,13 @@ struct RunningPool {
     verdicts = former?.verdicts ?? PoolVerdicts(verdictSettings, count: backends.count, absent: absent)
     if let former {
       verdicts.reset(
-        verdictSettings, former: backends.map { backend in former.backends.firstIndex { $0 === backend } },
+        verdictSettings,
+        former: backends.indices.map { index in
+          let before = former.backends.firstIndex { $0 === backends[index] }
+          // Nobody has looked at it while it was disabled: what is known of it is no longer true.
+          let wasDisabled = before.map { former.overrides[$0]?.isDisabled == true } ?? false
+          return wasDisabled && overrides[index]?.isDisabled != true ? nil : before
+        },
         absent: absent)
     }
     if let former {
@@ -81,6 +95,7 @@ struct RunningPool {
         cookie, key: key, pool: configuration.name, backends: backends)
     }
     destination = Destination(pool: pool, settings: destinationSettings)
+    notes = notes(former: former)
   }
 
   /// Of this process: cookies count through every reload, and until its end.
@@ -112,15 +127,20 @@ struct RunningPool {
     }
   }
 
+  /// Whether a backend is checked now.
+  func isChecked(_ member: Int) -> Bool {
+    guard case .at = resolved[member].place, overrides[member]?.isDisabled != true else { return false }
+    return configuration.health != nil || verdicts.isEjected(member)
+  }
+
   /// What the health checker has to do for this pool.
   /// - Parameter areWatched: each result of each of them is to be told.
   func healthTargets(areWatched: Bool) -> [HealthTarget] {
     // Without checks of its own, an ejected backend is still checked until it is back.
     let settings = configuration.health.map { HealthSettings($0) } ?? HealthSettings(initial: .down)
     return backends.indices.compactMap { member in
-      guard case .at(_, let address) = resolved[member].place else { return nil }
+      guard case .at(_, let address) = resolved[member].place, isChecked(member) else { return nil }
       let isEjected = verdicts.isEjected(member)
-      if configuration.health == nil, !isEjected { return nil }
       let tls = configuration.health == nil ? nil : peers.forChecks(of: backends[member])
       let check =
         configuration.health.map { HealthCheck($0, of: resolved[member].configuration, isSecure: tls != nil) } ?? .tcp()

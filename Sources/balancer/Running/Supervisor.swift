@@ -1,3 +1,4 @@
+import Admin
 import ArgumentParser
 import Balancing
 import Base
@@ -28,11 +29,22 @@ struct Supervisor: ~Copyable {
   /// What listeners name.
   var files: ListenerFiles
   var entrances: Entrances
+  var admin: RunningAdmin
+  /// What was said by hand of backends.
+  var overrides = Overrides()
+  /// What became of reloads, and who waits for the one that is under way.
+  var reloads = ConfigurationStatus()
+  var reloadWaiters: [AdminTicket] = []
+  let trialChecks = TrialChecks()
+  /// What rates and percentiles are made of.
+  var windows: MeterWindows
+  let startedAt: WallTime
+  let started: Instant
   let admission: Admission
   let workers: WorkerGroup
   let checker: HealthChecker
   private let checkerThread: Reactor.Thread
-  private let incidents: Incidents
+  let incidents: Incidents
   private var incidentReporter: IncidentReporter
   var healthReporter: HealthReporter
   var suspicion = NetworkSuspicion()
@@ -103,7 +115,8 @@ struct Supervisor: ~Copyable {
     let workerCount = configuration.workers.count
     var pools: [String: RunningPool] = [:]
     for pool in configuration.pools {
-      pools[pool.name] = try RunningPool(pool, tls: tls, names: names, workers: workerCount, former: nil)
+      pools[pool.name] = try RunningPool(
+        pool, tls: tls, names: names, overrides: Overrides(), workers: workerCount, former: nil)
     }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
@@ -117,11 +130,16 @@ struct Supervisor: ~Copyable {
     let opened = try entrances.open(configuration.listeners.compactMap { listeners[$0.name] })
     entrances.adopt(opened)
 
-    let log = try Log(configuration.log)
+    let incidents = Incidents(onFirst: { mailbox.post(.incident) })
+    let server = try AdminServer(
+      ask: { mailbox.post(.admin($0)) }, refuse: { incidents.add(.adminRefused, "admin", cause: $0) })
+    let admin = RunningAdmin(server)
+    let adminPlan = try admin.prepare(configuration, files)
+
+    let log = try Log(configuration.log) { server.publish("health", $0) }
     let accessLog = try RunningAccessLog(configuration.log.access, workers: workerCount, logger: log.logger("access"))
     let admission = Admission(
       maximum: configuration.connectionLimit(workers: workerCount, descriptors: descriptorLimit))
-    let incidents = Incidents(onFirst: { mailbox.post(.incident) })
     let workers = try WorkerGroup(
       count: workerCount, admission: admission, incidents: incidents, logger: log.logger("session"),
       hasKernelTLS: KernelTLS.obstacle == nil,
@@ -143,6 +161,12 @@ struct Supervisor: ~Copyable {
     self.listeners = listeners
     self.files = files
     self.entrances = entrances
+    self.admin = admin
+    startedAt = .now
+    started = Clock.now
+    windows = MeterWindows(now: started)
+    reloads.file = file.path
+    reloads.loadedAt = startedAt
     self.admission = admission
     self.workers = workers
     self.checker = checker
@@ -155,10 +179,12 @@ struct Supervisor: ~Copyable {
     self.mailbox = mailbox
     self.signals = signals
     self.poller = poller
-    begin(opened, warnings)
+    begin(opened, warnings, adminPlan)
   }
 
-  private mutating func begin(_ opened: [Entrances.Entrance], _ warnings: [String]) {
+  private mutating func begin(
+    _ opened: [Entrances.Entrance], _ warnings: [String], _ adminPlan: RunningAdmin.Plan
+  ) {
     let logger = log.logger("start")
     let workerCount = workers.count
     logger.notice(
@@ -188,7 +214,19 @@ struct Supervisor: ~Copyable {
     workers.keepSpares(spareOrders)
     if configuration.log.access != nil { accessLog.hand(to: workers) }
     for entrance in opened { open(entrance, logger) }
+    if let warning = adminPlan.warning { logger.warning("\(warning)") }
+    openAdmin(adminPlan)
     logger.notice("ready")
+  }
+
+  /// The admin server goes by a plan from now on.
+  mutating func openAdmin(_ plan: RunningAdmin.Plan) {
+    let logger = log.logger("admin")
+    do throws(SystemError) {
+      for address in try admin.adopt(plan) { logger.notice("admin server on \(address)") }
+    } catch {
+      logger.error("there is no admin server: \(error) in \(error.operation)")
+    }
   }
 
   /// What the program itself takes leaves the rest of `limits.memory` to the sessions.
@@ -237,7 +275,7 @@ struct Supervisor: ~Copyable {
     while exitStatus == nil {
       let deadline = [
         incidentReporter.restUntil, healthReporter.nextTick, nextJudgement, upkeep.next, names.nextDue, awaited?.end,
-        drainEnd,
+        drainEnd, windows.next,
       ]
       .compactMap { $0 }.min()
       let count = poller.wait(timeout: Poller.timeout(until: deadline, now: Clock.now))
@@ -251,6 +289,7 @@ struct Supervisor: ~Copyable {
       }
       let now = Clock.now
       if let end = incidentReporter.restUntil, end <= now { incidentReporter.report(incidents, now: now) }
+      sampleMeters(now: now)
       judge(now: now)
       tendTLS(now: now)
       lookUpNames(now: now)
@@ -283,6 +322,7 @@ struct Supervisor: ~Copyable {
     case .outcome(let backend, let cause): sessionsEnded(backend, cause: cause)
     case .health(_, .skipped(let error)): incidents.add(.exhausted, Incidents.checks, cause: "\(error)")
     case .renewal(let generation, let renewal): renewed(generation: generation, renewal)
+    case .admin(let question): answer(question)
     case .incident: incidentReporter.report(incidents, now: Clock.now)
     case .drained: if drainEnd != nil, admission.sessions.load(ordering: .acquiring) == 0 { drained() }
     }
@@ -293,15 +333,17 @@ struct Supervisor: ~Copyable {
   var isDraining: Bool { drainEnd != nil }
 
   private mutating func drain(_ signal: String) {
-    let logger = log.logger("stop")
     let sessions = admission.sessions.load(ordering: .acquiring)
-    logger.notice(
+    publish(
+      "drain", .notice,
       """
       \(signal): no longer accepting; \(sessions) open \(sessions == 1 ? "session has" : "sessions have") \
       \(configuration.shutdown.drain.text) to finish (a second signal stops at once)
-      """)
+      """, as: "stop"
+    ) { _ in }
     drainEnd = Clock.now + configuration.shutdown.drain
     awaited = nil
+    abandonReload()
     entrances.letGo()
     workers.drain()
   }
@@ -330,6 +372,7 @@ struct Supervisor: ~Copyable {
     workers.stop()
     workers.join()
     checkerThread.join()
+    admin.finish()
     upkeep.watcher?.stop()
     upkeep.keyLog?.finish()
     entrances.removeFiles()

@@ -28,7 +28,8 @@ final class BalancerProcess {
     configurationFile = folder.appendingPathComponent("balancer.json")
     logFile = log
     process = try ChildProcess(
-      wrapper + Self.command(configuration, in: folder), environment: environment, descriptorLimit: descriptorLimit,
+      wrapper + Self.command(Self.alone(configuration), in: folder), environment: environment,
+      descriptorLimit: descriptorLimit,
       passing: passing)
   }
 
@@ -37,6 +38,14 @@ final class BalancerProcess {
     let file = folder.appendingPathComponent("balancer.json")
     try configuration.write(to: file, atomically: true, encoding: .utf8)
     return [binary, name, "--config", file.path]
+  }
+
+  /// Without an admin server, unless the configuration speaks of one: many run side by side on a machine.
+  private static func alone(_ configuration: String) -> String {
+    guard !configuration.contains("\"admin\""), let brace = configuration.firstIndex(of: "{") else {
+      return configuration
+    }
+    return configuration[...brace] + #""admin": "off", "# + configuration[configuration.index(after: brace)...]
   }
 
   deinit {
@@ -76,7 +85,7 @@ final class BalancerProcess {
   @discardableResult
   func reload(_ configuration: String) throws -> Int {
     let mark = log.mark
-    try configuration.write(to: configurationFile, atomically: true, encoding: .utf8)
+    try Self.alone(configuration).write(to: configurationFile, atomically: true, encoding: .utf8)
     signal(SIGHUP)
     return mark
   }

@@ -21,6 +21,7 @@ class Balancer:
     self.content = {
       "listeners": {"service": {"listen": f"127.0.0.1:{self.port}", "pool": "service", **listener}},
       "pools": {"service": {"backends": backends, "health": {**stage.HEALTH, **health}, **pool}},
+      "admin": "off",
       "log": {"format": "json"},
       "shutdown": {"drain": "2s"},
     }
