@@ -36,6 +36,15 @@ public struct AdminAnswer: Sendable {
     self.body = body
   }
 
+  /// The same with its body made, for several readers.
+  var made: AdminAnswer {
+    let bytes = body()
+    var answer = AdminAnswer(status: status, contentType: contentType) { bytes }
+    answer.policy = policy
+    answer.fields = fields
+    return answer
+  }
+
   public static func json(_ status: UInt16 = 200, _ text: @escaping @Sendable () -> String) -> AdminAnswer {
     AdminAnswer(status: status, contentType: "application/json") { Array((text() + "\n").utf8) }
   }

@@ -89,13 +89,32 @@ extension AdminLoop {
     case .task(let task):
       connection.pointee.phase = .asking
       setTimer(handle, connection, AdminLimits.answer)
-      server.ask(
-        AdminQuestion(
-          ticket: AdminTicket(handle: handle), task: task.with(body: body), peer: connection.pointee.peer))
+      var ticket = AdminTicket(handle: handle)
+      if task == .status {
+        statusReaders.append(handle)
+        if statusReaders.count > 1 { return }
+        ticket.isShared = true
+      }
+      server.ask(AdminQuestion(ticket: ticket, task: task.with(body: body), peer: connection.pointee.peer))
     }
   }
 
   // MARK: Answering
+
+  /// The control thread has answered.
+  mutating func deliver(_ ticket: AdminTicket, _ answer: AdminAnswer) {
+    guard ticket.isShared else { return deliver(ticket.handle, answer) }
+    let readers = statusReaders
+    statusReaders = []
+    let shared = answer.made
+    for reader in readers { deliver(reader, shared) }
+  }
+
+  private mutating func deliver(_ handle: Handle, _ answer: AdminAnswer) {
+    guard let connection = connections.pointer(to: handle), case .asking = connection.pointee.phase else { return }
+    respond(handle, connection, answer)
+    proceed(handle)
+  }
 
   mutating func respond(
     _ handle: Handle, _ connection: UnsafeMutablePointer<AdminConnection>, _ answer: AdminAnswer
@@ -150,7 +169,8 @@ extension AdminLoop {
     case .asking:
       giveUp(AdminError(.unavailable, "the control thread has not answered within 30s; the log may say what it does"))
     case .streaming: beat(handle, connection)
-    case .writing, .lingering: close(handle)
+    case .writing: cut(handle)
+    case .lingering: close(handle)
     }
   }
 }

@@ -41,6 +41,8 @@ struct AdminLoop: ~Copyable {
   var connections = Slab<AdminConnection>(chunkSize: 16)
   private var timers: TimerWheel<Handle>
   var events = EventRing()
+  /// Who waits for a status: the control thread is asked for one at a time, however many want it.
+  var statusReaders: [Handle] = []
   /// Of the head that was read last.
   var fields = FieldTable()
   private let buffer: UnsafeMutableRawBufferPointer
@@ -91,12 +93,7 @@ struct AdminLoop: ~Copyable {
     for message in server.mailbox.take() {
       switch message {
       case .configure(let settings): configure(settings)
-      case .answer(let ticket, let answer):
-        guard let connection = connections.pointer(to: ticket.handle), case .asking = connection.pointee.phase else {
-          continue
-        }
-        respond(ticket.handle, connection, answer)
-        proceed(ticket.handle)
+      case .answer(let ticket, let answer): deliver(ticket, answer)
       case .publish(let kind, let data): publish(events.append(kind, data))
       case .stop: isStopped = true
       }
@@ -190,6 +187,12 @@ struct AdminLoop: ~Copyable {
     watchEntrances()
   }
 
+  /// Closes a connection whose other side takes nothing, with all that the kernel keeps for it.
+  mutating func cut(_ handle: Handle) {
+    if let connection = connections.pointer(to: handle) { SocketIO.resetOnClose(connection.pointee.socket.number) }
+    close(handle)
+  }
+
   mutating func setTimer(
     _ handle: Handle, _ connection: UnsafeMutablePointer<AdminConnection>, _ duration: Duration
   ) {
@@ -203,7 +206,9 @@ struct AdminLoop: ~Copyable {
       close(handle)
       return
     }
-    if readiness.contains(.readable), !receive(handle, connection) { return }
+    // What comes while an answer is under way stays in the kernel.
+    let reads = readiness.contains(.readable) && connection.pointee.wanted.contains(.readable)
+    if reads, !receive(handle, connection) { return }
     proceed(handle)
   }
 
@@ -222,7 +227,7 @@ struct AdminLoop: ~Copyable {
           setTimer(handle, connection, AdminLimits.request)
         }
         connection.pointee.input += buffer[..<count]
-      // Nothing that comes now is wanted.
+      // Whoever reads events, or has been told that the end has come, has nothing to say any more.
       case .asking, .writing, .streaming, .lingering: break
       }
       return true

@@ -13,6 +13,8 @@ public struct AdminQuestion: Sendable {
 /// Whose question it was. A client that is gone by then misses its answer.
 public struct AdminTicket: Sendable {
   let handle: Handle
+  /// Others have asked the same meanwhile, and wait for this answer.
+  var isShared = false
 }
 
 /// The admin server as other threads see it. It has a thread and an event loop of its own: what it knows of the program it
@@ -43,8 +45,7 @@ public final class AdminServer: Sendable {
 
   /// Starts the thread, which serves nobody before `configure`.
   public func start() throws(SystemError) -> Thread {
-    hasStarted.store(true, ordering: .relaxed)
-    return try Thread(name: "admin") { [self] in
+    let thread = try Thread(name: "admin") { [self] in
       do throws(SystemError) {
         var loop = try AdminLoop(self)
         loop.run()
@@ -52,6 +53,8 @@ public final class AdminServer: Sendable {
         refuse("the admin server cannot start: \(error) in \(error.operation)")
       }
     }
+    hasStarted.store(true, ordering: .relaxed)
+    return thread
   }
 
   /// From now on it goes by these. Addresses that are no longer among them are closed, streams of events end, and

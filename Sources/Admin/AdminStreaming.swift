@@ -31,14 +31,14 @@ extension AdminLoop {
     for handle in streams {
       guard let connection = connections.pointer(to: handle) else { continue }
       connection.pointee.send(event)
-      if connection.pointee.pending > AdminLimits.backlog { close(handle) } else { proceed(handle) }
+      if connection.pointee.pending > AdminLimits.backlog { cut(handle) } else { proceed(handle) }
     }
   }
 
   /// A word now and then keeps what lies between from closing the connection, and finds out who is gone.
   mutating func beat(_ handle: Handle, _ connection: UnsafeMutablePointer<AdminConnection>) {
     if connection.pointee.pending > 0, connection.pointee.isStalled {
-      close(handle)
+      cut(handle)
       return
     }
     connection.pointee.isStalled = connection.pointee.pending > 0

@@ -4,9 +4,7 @@ enum PercentCoding {
   static func segments(of path: some Collection<UInt8>) throws(AdminError) -> [String] {
     var segments: [String] = []
     // An empty path, as in `http://localhost`, is the root.
-    for segment in path.drop(while: { $0 == UInt8(ascii: "/") })
-      .split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    {
+    for segment in path.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
       segments.append(try decoded(segment))
     }
     return segments == [""] ? [] : segments

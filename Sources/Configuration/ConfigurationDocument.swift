@@ -72,21 +72,29 @@ extension JSONValue {
     "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token",
   ]
 
+  /// The keys of objects that have such fields.
+  private static let ofFields: Set<String> = ["headers", "header", "set", "add"]
+
   /// Without secrets, at whatever depth, and such that it can be read again.
-  fileprivate var readable: JSONValue {
+  fileprivate var readable: JSONValue { readable(in: "") }
+
+  /// - Parameter key: of which it is the value.
+  private func readable(in key: String) -> JSONValue {
     switch kind {
-    case .array(let elements): .array(elements.map(\.readable))
+    case .array(let elements): return .array(elements.map { $0.readable(in: key) })
     case .object(let members):
-      .object(
+      return .object(
         members.map { member in
-          if case .string = member.value.kind, Self.secretFields.contains(member.key.lowercased()) {
+          if Self.ofFields.contains(key), case .string = member.value.kind,
+            Self.secretFields.contains(member.key.lowercased())
+          {
             return (member.key, "***")
           }
-          return (member.key, member.value.readable)
+          return (member.key, member.value.readable(in: member.key))
         })
     // What the file's own text has to say so that nothing is filled in.
-    case .string(let text): .string(Template.escaped(text))
-    default: self
+    case .string(let text): return .string(Template.escaped(text))
+    default: return self
     }
   }
 }

@@ -163,4 +163,49 @@ import Testing
       }
     }
   }
+
+  // MARK: The tap
+
+  /// What a tap on `health` hears, and what the log has.
+  private func tapped(
+    level: Logger.Level, component: String = "health", _ body: (inout Logger) -> Void
+  ) -> (heard: [String], logged: [String]) {
+    let (heard, logged) = (Lines(), Lines())
+    let output = LogOutput(
+      level: level, clock: { moment }, tap: LogOutput.Tap(component: "health", level: .info) { heard.append($0) },
+      sink: { logged.append($0) })
+    var logger = output.logger(component)
+    body(&logger)
+    return (heard.texts, logged.texts)
+  }
+
+  @Test func aTapHearsWhateverTheLevelOfTheLog() {
+    for level in [Logger.Level.trace, .info, .critical] {
+      let (heard, logged) = tapped(level: level) {
+        $0.debug("too little")
+        $0.warning("pool web \"panics\"")
+      }
+      #expect(
+        heard == [
+          #"{"time":"2026-11-22T16:31:05.123Z","level":"warning","component":"health","message":"pool web \"panics\""}"#
+        ])
+      #expect(logged.count == (level == .trace ? 2 : level == .info ? 1 : 0))
+    }
+  }
+
+  @Test func aTapHearsOneComponent() {
+    let (heard, logged) = tapped(level: .error, component: "reload") {
+      #expect($0.logLevel == .error)
+      $0.error("refused")
+    }
+    #expect(heard.isEmpty && logged.count == 1)
+  }
+
+  @Test func aTapHearsEventsWithTheirSentence() throws {
+    let (heard, _) = tapped(level: .critical) { $0.log(Examples.down) }
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(heard.joined().utf8)) as? [String: Any])
+    #expect(object["event"] as? String == "health" && object["to"] as? String == "down")
+    #expect(object["message"] as? String == Examples.down.description)
+  }
 }

@@ -41,6 +41,7 @@ struct DemoCommand: ParsableCommand {
         curl http://localhost:8080/                       each answer comes from the next backend
         kill \(backends.processes[1]) && curl http://localhost:8080/       one goes down, no request fails
         \(DemoBackends.program) demo-backend --port \(Self.ports[1])       it comes back
+        curl http://127.0.0.1:9900/v1/status              what it knows; http://127.0.0.1:9900/ shows it in a browser
         edit \(option.config), then kill -HUP \(getpid())       only what changed is touched; a mistake is refused
       Ctrl-C stops everything.
 

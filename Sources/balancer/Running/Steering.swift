@@ -79,6 +79,10 @@ extension Supervisor {
         .notFound,
         "pool \(pool) has no backend \(name.quoted)" + Self.hint(name, running.backends.map(\.name)))
     }
+    // Its addresses will be backends of their own, with other names.
+    if case .nowhere(let cause) = running.resolved[member].place {
+      throw AdminError(.conflict, "\(pool)/\(name) has no address: \(cause)")
+    }
     let key = Overrides.Key(pool: pool, backend: name)
     let former = overrides
     let isChange: Bool

@@ -197,7 +197,7 @@ struct Supervisor: ~Copyable {
       logger.warning("\(warning)")
     }
     setMemoryLimit()
-    for warning in KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
+    for warning in KernelAdvice.warnings(configuration) + files.warnings { logger.warning("\(warning)") }
     if let words = KernelAdvice.tls(configuration) { logger.info("\(words)") }
     Self.say(tls.warnings(configuration, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     if let keyLog = upkeep.keyLog {
@@ -207,6 +207,9 @@ struct Supervisor: ~Copyable {
         they carry
         """)
     }
+    // Before anything happens that its readers want to know.
+    if let warning = adminPlan.warning { logger.warning("\(warning)") }
+    openAdmin(adminPlan)
     watchTLS()
     sayFirstAnswers()
     for pool in configuration.pools { sayUnresolved(pool.name) }
@@ -214,8 +217,6 @@ struct Supervisor: ~Copyable {
     workers.keepSpares(spareOrders)
     if configuration.log.access != nil { accessLog.hand(to: workers) }
     for entrance in opened { open(entrance, logger) }
-    if let warning = adminPlan.warning { logger.warning("\(warning)") }
-    openAdmin(adminPlan)
     logger.notice("ready")
   }
 

@@ -33,6 +33,9 @@ final class TestBackend: Sendable {
   /// Connections open now.
   var connections: Int { state.withLock { $0.connections.count } }
 
+  /// Connections that have ended as streams should.
+  var served: Int { state.withLock { $0.served } }
+
   /// Listens, again or for the first time.
   func listen() throws {
     let listener = try ListeningSocket(at: address, backlog: backlog)
