@@ -84,6 +84,7 @@ extension Worker {
     swap(&unfinished, &unfinishedNow)
     defer { unfinishedNow.removeAll(keepingCapacity: true) }
     for index in unfinishedNow.indices {
+      exact = .zero
       let token = unfinishedNow[index]
       if token.subject == .httpClient {
         serveClient(token.handle)
@@ -112,6 +113,8 @@ extension Worker {
   private mutating func pumpToServer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
     let outcome = pump(
       &session.pointee.toServer, from: session.pointee.client.number, to: session.pointee.server.number)
+    let count = session.pointee.toServer.takeUncounted()
+    if count > 0 { session.pointee.meters.add(count, to: .bytesToBackends) }
     return settle(outcome, handle, session, from: .client)
   }
 
@@ -119,6 +122,8 @@ extension Worker {
   private mutating func pumpToClient(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
     let outcome = pump(
       &session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
+    let count = session.pointee.toClient.takeUncounted()
+    if count > 0 { session.pointee.meters.add(count, to: .bytesToClients) }
     return settle(outcome, handle, session, from: .server)
   }
 
@@ -202,7 +207,10 @@ extension Worker {
       session.pointee.lastActive = now
       return sourceEnded(handle, session, source)
     case .sourceFailed:
-      if source == .server { backendFailed(session) }
+      if source == .server {
+        session.pointee.meters.served.add(to: .resets)
+        backendFailed(session)
+      }
       end(handle, reset: true)
       return false
     case .destinationFailed: return destinationFailed(handle, session, source)
@@ -254,6 +262,7 @@ extension Worker {
       return false
     }
     session.pointee.broken = true
+    if source == .client { session.pointee.meters.served.add(to: .resets) }
     let opposite: Outcome
     let isStuck: Bool
     if source == .client {

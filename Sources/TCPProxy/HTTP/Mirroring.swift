@@ -138,8 +138,10 @@ extension Worker {
     _ socket: consuming Descriptor, _ destination: Destination, _ backend: Backend, _ mirror: Handle
   ) -> Handle? {
     let number = socket.number
-    let handle = http.servers.insert(BackendConnection(backend: backend, destination: destination, server: socket))
+    let handle = http.servers.insert(
+      BackendConnection(backend: backend, destination: destination, server: socket, connectStart: .zero))
     http.servers.pointer(to: handle)?.pointee.mirror = mirror
+    http.servers.pointer(to: handle)?.pointee.connection.meters = meters(destination, backend)
     do throws(SystemError) {
       try poller.add(number, .everyEdge, token: Token(.httpServer, handle).rawValue)
       return handle
@@ -147,6 +149,11 @@ extension Worker {
       endMirrored(handle, cause: "watching a backend failed: \(error)", isBackends: false)
       return nil
     }
+  }
+
+  /// Copies count for their pool and its backend, as every request does; their bytes where they are sent and read.
+  private func meters(_ destination: Destination, _ backend: Backend) -> MeterRows {
+    MeterRows(pool: destination.pool.meters.row(index), backend: backend.meters.row(index))
   }
 
   private mutating func setMirrorDeadline(_ handle: Handle, _ nanoseconds: UInt64) {
@@ -347,14 +354,14 @@ extension Worker {
     if let cause {
       countDropped(copy.service, copy.destination.pool, "\(cause), at \(backend.name)")
       if isBackends, !copy.isAnswered {
-        backend.connectFailures.add(1, ordering: .relaxed)
+        backend.meters.row(index).add(to: .connectFailures)
         if copy.destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
       }
     } else {
       copy.service.counters.mirrored.add(1, ordering: .relaxed)
-      backend.sessionsTotal.add(1, ordering: .relaxed)
-      backend.bytesToBackend.add(copy.size, ordering: .relaxed)
-      backend.bytesToClient.add(copy.thrownAway, ordering: .relaxed)
+      let meters = meters(copy.destination, backend)
+      meters.add(to: .requests)
+      meters.add(to: .sessions)
     }
     copy.destination.pool.release(backend)
   }

@@ -29,6 +29,7 @@ extension Worker {
       case .needsRoom(let needed): http.buffers.growHead(to: needed)
       }
     }
+    countAnswer(exchange, head.status)
     tellAnswer(exchange, failed: false)
     exchange.pointee.endRetry()
     let rest = UnsafeRawBufferPointer(rebasing: bytes[head.length...])
@@ -102,7 +103,7 @@ extension Worker {
     let lifeEnd = endedClient.lifeEnd
     var session = TCPSession(
       service: service, client: endedClient.connection.socket, address: endedClient.address, port: endedClient.port,
-      now: now)
+      begun: endedClient.begun, now: now)
     session.ticket = ticket
     if lifeEnd.nanoseconds != .max { session.lifeEnd = lifeEnd }
     session.destination = endedExchange.destination
@@ -119,7 +120,12 @@ extension Worker {
     session.toClient.bytes = head + rest - (session.clientTLS.isEmpty ? toClient.size : 0)
     session.toClient.spill = toClient
     session.toServer.spill = toServer
-    backend.sessionsTotal.add(1, ordering: .relaxed)
+    session.attempted = endedExchange.attempted
+    session.meters = endedExchange.meters
+    session.isCounted = true
+    // What waits in the spills was counted by the meters when it was given away.
+    session.toServer.counted = bytesToBackend + early
+    session.toClient.counted = head + rest
     let clientSocket = session.client.number
     let serverSocket = session.server.number
     let sessionHandle = sessions.insert(session)

@@ -76,7 +76,15 @@ struct NamedFiles: Sendable {
     }
     var token = configuration.admin?.token.map { Array($0.utf8) }
     if let file = configuration.admin?.tokenFile {
-      do throws(Refused) { token = try Self.token(of: file, on: disk) } catch {
+      do throws(Refused) {
+        let (own, exposure) = try Self.token(of: file, on: disk)
+        token = own
+        if let exposure {
+          warnings.append(
+            "\(places.description(of: "admin.tokenFile")): \(file): holds a token that \(exposure) may read: "
+              + "chmod 600 keeps it to its owner")
+        }
+      } catch {
         errors += error.messages.map { places.error(at: "admin.tokenFile", $0) }
       }
     }
@@ -104,15 +112,22 @@ struct NamedFiles: Sendable {
 
   struct Refused: Error { let messages: [String] }
 
-  /// The first line of a file.
-  static func token(of path: String, on disk: RecordingDisk = RecordingDisk()) throws(Refused) -> [UInt8] {
-    let token = try read(path, on: disk).withBytes { bytes in
+  /// The token of the admin server, the first line of a file.
+  static func token(of path: String) throws(Refused) -> [UInt8] {
+    try token(of: path, on: RecordingDisk()).token
+  }
+
+  private static func token(
+    of path: String, on disk: RecordingDisk
+  ) throws(Refused) -> (token: [UInt8], exposure: String?) {
+    let file = try read(path, on: disk)
+    let token = file.withBytes { bytes in
       Array(bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
     }
     guard (1...1024).contains(token.count), token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw Refused(messages: ["\(path): a token of 1 to 1024 visible ASCII characters expected in its first line"])
     }
-    return token
+    return (token, file.exposure)
   }
 
   private static func read(_ path: String, on disk: RecordingDisk) throws(Refused) -> TLSFile {

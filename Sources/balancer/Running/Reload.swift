@@ -132,11 +132,13 @@ extension Supervisor {
       for pool in configuration.pools {
         pools[pool.name] = try RunningPool(
           pool, tls: tls, files: files, names: running.names, overrides: running.overrides,
+          workers: running.workers.count,
           former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, tls: tls, files: files, former: running.listeners[listener.name])
+          listener, pools: pools, tls: tls, files: files, workers: running.workers.count,
+          former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
       admin = try running.admin.prepare(configuration, files)
@@ -173,6 +175,7 @@ extension Supervisor {
     openAdmin(plan.admin)
     backendsChanged(removed: removed)
     for pool in gone { workers.poolRemoved(pool) }
+    forgetMeters()
     // A higher limit may let clients in.
     workers.resumeAccepting()
   }
