@@ -150,7 +150,10 @@ extension Supervisor {
     entrances.adopt(plan.opened)
     for entrance in plan.opened { open(entrance, logger) }
     backendsChanged(removed: removed)
-    for pool in gone { workers.poolRemoved(pool) }
+    for pool in gone {
+      pool.retire()
+      workers.poolRemoved(pool)
+    }
     // A higher limit may let clients in.
     workers.resumeAccepting()
   }
