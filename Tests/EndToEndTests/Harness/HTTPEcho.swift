@@ -70,9 +70,11 @@ final class HTTPVisitor {
   }
 
   /// - Parameter fields: each with its end.
-  func ask(_ line: String = "GET /", fields: String = "", body: String = "") throws -> String {
+  func ask(
+    _ line: String = "GET /", fields: String = "", host: String = "a", body: String = ""
+  ) throws -> String {
     let length = body.isEmpty ? "" : "Content-Length: \(body.utf8.count)\r\n"
-    try socket.send("\(line) HTTP/1.1\r\nHost: a\r\n\(fields)\(length)\r\n\(body)")
+    try socket.send("\(line) HTTP/1.1\r\nHost: \(host)\r\n\(fields)\(length)\r\n\(body)")
     guard let answer = try reader.message() else { throw Failure("the connection was closed instead of an answer") }
     return answer
   }
