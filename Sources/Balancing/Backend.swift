@@ -19,6 +19,9 @@ public final class Backend: Sendable {
   /// Sessions open now, over all workers. Only `Pool.pick` and `Pool.release` change it, under the pool's lock; anyone
   /// may read it.
   public let sessions = Atomic<Int>(0)
+  /// Whether it may have further sessions, as far as its pool knew last: it is a member that is neither drained nor down.
+  /// Connections that carry one request after the other are kept only then.
+  public let isUsable = Atomic<Bool>(true)
   /// Spare connections, over all workers: they wait for sessions and count for none. See `Pool.addSpare`.
   public let spares = Atomic<Int>(0)
   /// What was counted of it since the start.

@@ -62,6 +62,7 @@ public final class Pool: Sendable {
   public func setHealth(_ health: BackendHealth, of backend: Backend) -> PoolStanding {
     let (standing, grants) = state.withLock { state in
       for tier in state.tiers.indices { state.tiers[tier].setHealth(health, of: backend) }
+      state.markUsable(backend)
       let grants = state.grants()
       return (state.standing, grants)
     }
@@ -75,8 +76,15 @@ public final class Pool: Sendable {
   }
 
   /// Whether the backend may have sessions: it is a member that is neither drained nor down.
-  public func isUsable(_ backend: Backend) -> Bool {
-    state.withLock { $0.isUsable(backend) }
+  public func isUsable(_ backend: Backend) -> Bool { state.withLock { $0.isUsable(backend) } }
+
+  /// A reload has removed the pool: its backends are to get nothing new.
+  public func retire() {
+    state.withLock { state in
+      for tier in state.tiers.indices {
+        for member in state.tiers[tier].members { member.backend.isUsable.store(false, ordering: .relaxed) }
+      }
+    }
   }
 
   public var standing: PoolStanding { state.withLock { $0.standing } }
@@ -201,11 +209,14 @@ extension Pool {
             member, health: before?.health ?? initialHealth(member.backend), warmth: before?.warmth ?? newcomers))
         former[tier].append(tiers[tier].slot(of: member.backend))
       }
+      var concerned = members.map(\.backend)
       for tier in tiers.indices {
+        concerned += tiers[tier].members.map(\.backend)
         tiers[tier].reset(
           members: states[tier], former: former[tier], scheduler: scheduler == kind ? nil : scheduler.makeScheduler(),
           slowStart: slowStart)
       }
+      for backend in concerned { markUsable(backend) }
       kind = scheduler
     }
 
@@ -215,6 +226,15 @@ extension Pool {
       }
       return nil
     }
+
+    func isUsable(_ backend: Backend) -> Bool {
+      switch state(of: backend)?.availability {
+      case .eligible, .full: true
+      case .drained, .down, .checking, nil: false
+      }
+    }
+
+    func markUsable(_ backend: Backend) { backend.isUsable.store(isUsable(backend), ordering: .relaxed) }
 
     var tally: Tally { tiers[0].tally + tiers[1].tally }
 

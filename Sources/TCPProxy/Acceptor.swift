@@ -174,6 +174,7 @@ extension Worker {
     exhaustedUntil = end
     for handle in entrances.handles { pause(handle) }
     surrenderSpares()
+    surrenderIdle()
     _ = timers.schedule(Token.worker, at: end)
   }
 }

@@ -48,4 +48,21 @@ import Testing
     for handle in worker.http.servers.handles { worker.closeServer(handle) }
     #expect(proxy.admission.memoryInUse == 0)
   }
+
+  @Test func connectionsThatWaitGoWhenDescriptorsHaveRunOut() throws {
+    let proxy = try Proxy([(1, nil)], isStarted: false)
+    let destination = try #require(proxy.service.destination)
+    var worker = try Worker(index: 0, group: proxy.group)
+    for _ in 0..<3 {
+      var pair: [Int32] = [0, 0]
+      try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
+      close(pair[1])
+      let handle = worker.http.servers.insert(
+        BackendConnection(backend: proxy.backends[0], destination: destination, server: Descriptor(adopting: pair[0])))
+      worker.http.addIdle(handle)
+    }
+    worker.descriptorsExhausted(.last("accept"))
+    #expect(worker.http.servers.count == 0)
+    #expect(worker.http.takeIdle(proxy.backends[0]) == nil)
+  }
 }

@@ -61,6 +61,7 @@ struct HTTPReloadTests {
     _ = try backend.receive(until: "\r\n\r\n")
     try backend.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     _ = try client.receive(until: "ok")
+    front.pool.retire()
     front.group.poolRemoved(front.pool)
     #expect(try backend.receiveToEnd() == "")
   }

@@ -281,6 +281,19 @@ extension Worker {
     }
   }
 
+  /// Descriptors have run out: connections that wait for requests go first, and copies, for which nobody waits.
+  mutating func surrenderIdle() {
+    for handle in http.servers.handles {
+      guard let server = http.servers.pointer(to: handle), server.pointee.exchange == .none else { continue }
+      if server.pointee.mirror != .none {
+        endMirrored(handle, cause: "descriptors have run out")
+      } else {
+        http.removeIdle(handle)
+        closeServer(handle)
+      }
+    }
+  }
+
   /// Closes the idle connections to backends that the pool does not use now, or to all.
   mutating func closeIdle(of pool: Pool, all: Bool = false) {
     for handle in http.servers.handles {

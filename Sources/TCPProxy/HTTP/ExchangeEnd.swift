@@ -131,7 +131,8 @@ extension Worker {
     }
     let settings = server.pointee.destination.http
     let isWorn = settings.requests.map { server.pointee.served >= $0 } ?? false
-    guard isReusable, !isWorn, !isDraining, settings.idle > 0, server.pointee.destination.sharesConnections,
+    guard isReusable, !isWorn, !isDraining, settings.idle > 0,
+      server.pointee.backend.isUsable.load(ordering: .relaxed), server.pointee.destination.sharesConnections,
       server.pointee.connection.unread.isEmpty, server.pointee.connection.unsent.isEmpty,
       !server.pointee.connection.isReadable, !server.pointee.connection.isFinished
     else {

@@ -174,7 +174,10 @@ extension Supervisor {
     for entrance in plan.opened { open(entrance, logger) }
     openAdmin(plan.admin)
     backendsChanged(removed: removed)
-    for pool in gone { workers.poolRemoved(pool) }
+    for pool in gone {
+      pool.retire()
+      workers.poolRemoved(pool)
+    }
     forgetMeters()
     // A higher limit may let clients in.
     workers.resumeAccepting()
