@@ -100,15 +100,12 @@ public final class Pool: Sendable {
   }
 
   /// Takes a session off the backend that `pick` gave it, member or not. Exactly once for each pick.
-  /// - Returns: whether the backend may have another: see `isUsable`.
-  @discardableResult
-  public func release(_ backend: Backend) -> Bool {
-    let (grants, isUsable) = state.withLock { state in
+  public func release(_ backend: Backend) {
+    let grants = state.withLock { state in
       state.release(backend)
-      return (state.grants(), state.isUsable(backend))
+      return state.grants()
     }
     serve(grants)
-    return isUsable
   }
 
   /// Leaves the queue, as a client that hangs up does. When the place is gone a backend was granted already, and the
@@ -246,13 +243,6 @@ extension Pool {
         eligible: tally[.eligible], up: tally[.eligible] + tally[.full], checking: tally[.checking],
         total: tally.total,
         weightShare: weight == 0 ? 0 : Double(eligibleWeight) / Double(weight))
-    }
-
-    func isUsable(_ backend: Backend) -> Bool {
-      switch state(of: backend)?.availability {
-      case .eligible, .full: true
-      case .drained, .down, .checking, nil: false
-      }
     }
 
     mutating func release(_ backend: Backend) {

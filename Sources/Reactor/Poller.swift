@@ -27,6 +27,8 @@ public struct Readiness: OptionSet, Sendable, BitwiseCopyable {
   @inlinable public static var everyEdge: Readiness {
     [.readable, .writable, .peerFinished, .urgent, .edgeTriggered]
   }
+  /// The same, but for whether it can be written.
+  @inlinable public static var everyReadingEdge: Readiness { everyEdge.subtracting(.writable) }
 }
 
 /// Waits for many descriptors at once (epoll(7)).
@@ -57,8 +59,20 @@ public struct Poller: ~Copyable {
   /// Watches it under another token from now on, and reports at once what it is ready for, edge-triggered or not
   /// (EPOLL_CTL_MOD).
   public func change(_ descriptor: Int32, _ readiness: Readiness, token: UInt64) throws(SystemError) {
-    var event = epoll_event(events: readiness.rawValue, data: epoll_data(u64: token))
-    if epoll_ctl(epoll.number, EPOLL_CTL_MOD, descriptor, &event) != 0 { throw .last("epoll_ctl") }
+    try reference.change(descriptor, readiness, token: token)
+  }
+
+  /// For somebody who does not own it and goes before it.
+  public var reference: Reference { Reference(number: epoll.number) }
+
+  public struct Reference: BitwiseCopyable {
+    fileprivate let number: Int32
+
+    /// As `Poller.change`.
+    public func change(_ descriptor: Int32, _ readiness: Readiness, token: UInt64) throws(SystemError) {
+      var event = epoll_event(events: readiness.rawValue, data: epoll_data(u64: token))
+      if epoll_ctl(number, EPOLL_CTL_MOD, descriptor, &event) != 0 { throw .last("epoll_ctl") }
+    }
   }
 
   /// Stops watching. Closing a descriptor that has no duplicate does that as well.

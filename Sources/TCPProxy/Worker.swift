@@ -68,6 +68,7 @@ struct Worker: ~Copyable {
     servedExchange = { pool, backend, exchange in mailbox.post(.grantedExchange(exchange, pool, backend)) }
     timers = TimerWheel(now: now)
     random = SeededGenerator(seed: Clock.now.nanoseconds &+ UInt64(index))
+    http.buffers.poller = self.poller.reference
   }
 
   deinit { buffer.deallocate() }

@@ -72,6 +72,6 @@ ALL = [
   HTTPRequests("http-routes-1", "HTTP, keep-alive, 1 route", 64, count=1),
   HTTPRequests("http-routes-100", "HTTP, keep-alive, 100 routes", 64, count=100),
   HTTPRequests("http-routes-10000", "HTTP, keep-alive, 10,000 routes", 64, count=10_000),
-  SecureHTTPRequests("http-tls-keep-alive", "HTTP behind TLS 1.3, keep-alive, 64 connections", 64, Target(0.90)),
+  SecureHTTPRequests("http-tls-keep-alive", "HTTPS, keep-alive, 64 connections", 64, Target(0.90)),
   IdleClientMemory(),
 ]

@@ -26,6 +26,8 @@ struct Connection: ~Copyable {
   /// Bytes read and written, without TLS.
   var received = 0
   var sent = 0
+  /// Its name in the poller while that does not tell when the socket has room: see `HTTPBuffers.awaitRoom`. 0 when it does.
+  var readingToken: UInt64 = 0
 
   init(_ socket: consuming Descriptor) { self.socket = socket }
 
@@ -85,6 +87,8 @@ struct HTTPBuffers: ~Copyable {
   static let encodedSize = 64 << 10
   /// Ciphertext, in and out.
   let tls = TLSBuffers()
+  /// Where connections are watched.
+  var poller: Poller.Reference?
   /// The clock as of the last wake-up, for the sizes of records.
   var encryptionTime = Instant.zero
 
@@ -196,7 +200,17 @@ struct HTTPBuffers: ~Copyable {
       if sent == bytes.count { return .sent }
     }
     connection.pointee.unsent.append(UnsafeRawBufferPointer(rebasing: bytes[sent...]), from: &blocks)
-    return .held
+    return awaitRoom(connection) ? .held : .failed
+  }
+
+  /// From now on the poller tells when the socket has room. Most clients take every response at once: to be told from the
+  /// beginning on would be a wake-up for each that connects, before it has asked for anything.
+  private func awaitRoom(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
+    let token = connection.pointee.readingToken
+    if token == 0 { return true }
+    connection.pointee.readingToken = 0
+    // It tells at once if there is room by now.
+    return (try? poller?.change(connection.pointee.socket.number, .everyEdge, token: token)) != nil
   }
 
   /// Writes what is unsent.

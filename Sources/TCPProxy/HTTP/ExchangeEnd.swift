@@ -85,16 +85,14 @@ extension Worker {
       && exchange.isSent
     // Closed before the place of its request is given to another.
     if !isReusable { releaseServer(exchange.server, isReusable: false) }
-    var isUsable = false
     if let backend = exchange.backend {
       if exchange.phase == .answering {
         countRequest(&exchange)
         exchange.meters.served.record(.session, from: exchange.attempted, to: clock())
       }
-      isUsable = exchange.destination.pool.release(backend)
+      exchange.destination.pool.release(backend)
     }
-    // A backend that went meanwhile keeps no idle connections: they are closed when it goes, and no later.
-    if isReusable { releaseServer(exchange.server, isReusable: isUsable) }
+    if isReusable { releaseServer(exchange.server, isReusable: true) }
   }
 
   /// The request gets no response from a backend: an error is said instead, if nothing else was.

@@ -17,19 +17,23 @@ extension Worker {
     let socket = client.connection.socket.number
     let listener = client.service.listener
     let handle = http.clients.insert(client)
+    guard let client = http.clients.pointer(to: handle) else { return }
     do throws(SystemError) {
       let token = Token(.httpClient, handle).rawValue
+      let owes = !client.pointee.connection.unsent.isEmpty
+      if !owes { client.pointee.connection.readingToken = token }
       if watched {
-        try poller.change(socket, .everyEdge, token: token)
+        try poller.change(socket, owes ? .everyEdge : .everyReadingEdge, token: token)
+        // What it has said already may be in the engine.
+        unfinished.append(Token(.httpClient, handle))
       } else {
-        try poller.add(socket, .everyEdge, token: token)
+        try poller.add(socket, .everyReadingEdge, token: token)
       }
     } catch {
       group.incidents.add(.failed, listener, cause: "watching a client failed: \(error)")
       endClient(handle, reset: true)
       return
     }
-    guard let client = http.clients.pointer(to: handle) else { return }
     let life = client.pointee.service.sessionNanoseconds
     if life != .max, client.pointee.lifeEnd.nanoseconds == .max { client.pointee.lifeEnd = lifeEnd(life) }
     // Whoever connects has something to ask: it has as long for that as for a head.
