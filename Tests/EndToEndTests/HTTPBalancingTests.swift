@@ -43,14 +43,22 @@ extension EndToEnd {
 
     /// Unix sockets on both sides, whose connections are kept as well.
     @Test func unixSocketsCarryRequests() throws {
-      let scribe = try Scribe("a", at: .unix("\(site.folder.path)/backend.sock"))
+      let backend = try HandBackend(at: .unix("\(site.folder.path)/backend.sock"))
       let front = Address.unix("\(site.folder.path)/front.sock")
       _ = try site.balancer(
-        site.http([scribe.json]).replacingOccurrences(of: "\"\(site.front)\"", with: front.json))
+        site.http([backend.json]).replacingOccurrences(of: "\"\(site.front)\"", with: front.json))
       let client = try Wire(connectingTo: front)
-      for number in 0..<5 { #expect(try client.get("/\(number)").text == "a /\(number)") }
-      #expect(scribe.backend.connections == 1)
-      #expect(scribe.take().allSatisfy { $0["X-Forwarded-For"] == nil && $0["X-Forwarded-Proto"] == "http" })
+      var server: Wire?
+      for number in 0..<5 {
+        try client.send("GET /\(number) HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        let wire = try server ?? backend.accept()
+        server = wire
+        let request = try #require(try wire.request())
+        #expect(request.firstLine == "GET /\(number) HTTP/1.1")
+        #expect(request["X-Forwarded-For"] == nil && request["X-Forwarded-Proto"] == "http")
+        try wire.answer("200 OK", "\(number)")
+        #expect(try client.response().text == "\(number)")
+      }
     }
 
     /// A response that fills a read to its last byte leaves its connection as usable as any other.
@@ -375,6 +383,79 @@ extension EndToEnd {
       try stream.send("4\r\nhalf\r\n0\r\n\r\n")
       #expect(streaming.rest().hasSuffix("half\r\n0\r\n\r\n"))
       #expect(try balancer.waitForExit() == .status(0))
+    }
+
+    /// Backends that end connections as they like, bodies of all kinds, and the file read again all the while: each client
+    /// gets its own answers and no other's.
+    @Test func eachGetsItsOwnAnswersWhateverHappens() throws {
+      let seed = UInt64.random(in: 0...UInt64.max)
+      let backends = try (0..<3).map { number in
+        try site.backend("") { connection in
+          var random = SeededRandom(seed: seed &+ UInt64(number) << 32 &+ UInt64(connection.descriptor))
+          let wire = Wire(connection)
+          while let request = try wire.request() {
+            let words = request.firstLine.split(separator: " ")
+            let isSafe = words[0] == "GET"
+            let size = Int(words[1].split(separator: "/")[1]) ?? 0
+            let body = words[1] + "/" + String(repeating: "x", count: size) + request.text
+            switch random.next() % 10 {
+            case 0 where isSafe: return
+            case 1 where isSafe: return connection.reset()
+            case 2: return try wire.send("HTTP/1.1 200 OK\r\n\r\n\(body)")
+            case 3: return try wire.answer("200 OK", body)
+            case 4: return try wire.answer("200 OK", body, "Connection: close")
+            case 5, 6:
+              try wire.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\(String(body.utf8.count, radix: 16))\r\n")
+              try wire.send("\(body)\r\n0\r\n\r\n")
+            default: try wire.answer("200 OK", body)
+            }
+          }
+        }
+      }
+      func configuration(_ queue: Int) -> String {
+        site.http(
+          backends.map(\.json), pool: #""retries": 10, "retryBudget": 100, "queue": \#(queue)"#, top: #""workers": 2"#)
+      }
+      let balancer = try site.balancer(configuration(1))
+      let front = site.front
+      let failures = Locked<[String]>([])
+      let clients = (0..<6).map { client in
+        BackgroundThread {
+          var random = SeededRandom(seed: seed &+ UInt64(client))
+          var wire: Wire?
+          for round in 0..<100 {
+            let isSafe = random.next() % 4 != 0
+            let path = "/\(random.next() % 20_000)/\(client)-\(round)"
+            do {
+              let current = try wire ?? Wire(connectingTo: front)
+              wire = current
+              let request =
+                isSafe
+                ? "GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n"
+                : "POST \(path) HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+              try current.send(request)
+              let answer = try current.response()
+              if answer["Connection"] == "close" { wire = nil }
+              // What may not be sent twice has an end where its connection has one.
+              if !isSafe, answer.status == 502 { continue }
+              guard answer.status == 200, answer.text.hasPrefix(path + "/"), answer.text.hasSuffix("ok") != isSafe
+              else {
+                throw Failure("\(answer.head)\(answer.text.prefix(100))")
+              }
+            } catch {
+              wire = nil
+              failures.withLock { $0.append("\(path): \(error)") }
+            }
+          }
+        }
+      }
+      for number in 0..<10 {
+        let mark = try balancer.reload(configuration(2 + number))
+        try balancer.log.waitForLine(containing: "is in force", after: mark)
+      }
+      for client in clients { try client.join(within: .seconds(60)) }
+      #expect(failures.current.isEmpty, "seed \(seed)")
     }
 
     /// A reload leaves connections and requests alone.

@@ -438,7 +438,7 @@ extension EndToEnd {
       )
       let client = try site.wire()
       var server: Wire?
-      for size in [1000, 4000, 16_000, 16_200, 16_300, 16_384, 17_000, 65_000, 70_000, 200_000, 255_000] {
+      for size in [1000, 16_000, 16_300, 16_384, 17_000, 70_000, 255_000] {
         let value = String(repeating: "v", count: size)
         for chunked in [false, true] {
           let framing = chunked ? "Transfer-Encoding: chunked" : "Content-Length: 4"
