@@ -43,14 +43,22 @@ extension EndToEnd {
 
     /// Unix sockets on both sides, whose connections are kept as well.
     @Test func unixSocketsCarryRequests() throws {
-      let scribe = try Scribe("a", at: .unix("\(site.folder.path)/backend.sock"))
+      let backend = try HandBackend(at: .unix("\(site.folder.path)/backend.sock"))
       let front = Address.unix("\(site.folder.path)/front.sock")
       _ = try site.balancer(
-        site.http([scribe.json]).replacingOccurrences(of: "\"\(site.front)\"", with: front.json))
+        site.http([backend.json]).replacingOccurrences(of: "\"\(site.front)\"", with: front.json))
       let client = try Wire(connectingTo: front)
-      for number in 0..<5 { #expect(try client.get("/\(number)").text == "a /\(number)") }
-      #expect(scribe.backend.connections == 1)
-      #expect(scribe.take().allSatisfy { $0["X-Forwarded-For"] == nil && $0["X-Forwarded-Proto"] == "http" })
+      var server: Wire?
+      for number in 0..<5 {
+        try client.send("GET /\(number) HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        let wire = try server ?? backend.accept()
+        server = wire
+        let request = try #require(try wire.request())
+        #expect(request.firstLine == "GET /\(number) HTTP/1.1")
+        #expect(request["X-Forwarded-For"] == nil && request["X-Forwarded-Proto"] == "http")
+        try wire.answer("200 OK", "\(number)")
+        #expect(try client.response().text == "\(number)")
+      }
     }
 
     /// A response that fills a read to its last byte leaves its connection as usable as any other.
@@ -280,118 +288,6 @@ extension EndToEnd {
       }
       try held.answer()
       #expect(try waiting.response().status == 200)
-    }
-
-    // MARK: Backends that go
-
-    /// Down, drained or gone by a reload: idle connections are closed, requests are finished.
-    @Test(arguments: ["down", "drained", "removed"])
-    func aBackendThatGoesFinishesItsRequests(how: String) throws {
-      let leaving = try site.handBackend()
-      let staying = try site.scribe()
-      let check = Address.ipv4(try FreePort.take())
-      let checked = try site.backend("", at: check)
-      let health = #""health": { "interval": "50ms", "fall": 1 }"#
-      func configuration(_ leaving: String) -> String {
-        """
-        {
-          "workers": 1,
-          "listeners": { "web": { "listen": "\(site.front)", "mode": "http", "pool": "web" } },
-          "pools": { "web": { \(health), "backends": [\(leaving){ "address": "\(staying.backend.address)", "backup": true }] } }
-        }
-        """
-      }
-      let whole = #"{ "address": "\#(leaving.address)", "check": "\#(check)" }, "#
-      let balancer = try site.balancer(configuration(whole))
-      // Its checks talk to another server, so that only requests come here.
-      let clients = try (0..<2).map { _ in try site.wire() }
-      var servers: [Wire] = []
-      for client in clients {
-        try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-        servers.append(try leaving.request().wire)
-      }
-      try servers[0].answer()
-      #expect(try clients[0].response().status == 200)
-
-      switch how {
-      case "down": checked.close()
-      case "drained":
-        try balancer.reload(configuration(whole.replacingOccurrences(of: " }, ", with: #", "weight": 0 }, "#)))
-      default: try balancer.reload(configuration(""))
-      }
-      try servers[0].expectEnd()
-      // The one under way is finished, and its client served by another from then on.
-      try servers[1].answer("200 OK", "the last")
-      #expect(try clients[1].response().text == "the last")
-      try servers[1].expectEnd()
-      #expect(try clients[1].get("/2").text == "a /2")
-      #expect(!leaving.hasVisitor)
-    }
-
-    @Test func aBackendThatGoesDownCanBeLeftAtOnce() throws {
-      let check = Address.ipv4(try FreePort.take())
-      let checked = try site.backend("", at: check)
-      let leaving = try site.handBackend()
-      let staying = try site.scribe()
-      _ = try site.balancer(
-        site.configuration(
-          [#"{ "address": "\#(leaving.address)", "check": "\#(check)" }"#, staying.backend.json(#""backup": true"#)],
-          pool: #""health": { "interval": "50ms", "fall": 1 }, "onDown": "close""#, listener: #""mode": "http""#,
-          top: #""workers": 1"#))
-      let client = try site.wire()
-      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-      let (server, _) = try leaving.request()
-      checked.close()
-      // Nothing was answered, and it may be asked twice.
-      #expect(try client.response().text == "a /1")
-      try server.expectEnd()
-    }
-
-    // MARK: Our own end
-
-    @Test func anEndIsToldAndFinishesWhatIsUnderWay() throws {
-      let backend = try site.handBackend()
-      let balancer = try site.balancer(site.http([backend.json]))
-      let idle = try site.wire()
-      try idle.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-      let (server, _) = try backend.request()
-      try server.answer()
-      #expect(try idle.response().status == 200)
-      let (busy, streaming) = (try site.wire(), try site.wire())
-      try busy.send("GET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-      #expect(try server.request() != nil)
-      try streaming.send("GET /3 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-      let (stream, _) = try backend.request()
-      try stream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
-      #expect(try streaming.take(until: "half") != nil)
-
-      balancer.askToEnd()
-      // Whoever asks for nothing is closed; the others get what they asked for, and are told.
-      try idle.expectEnd()
-      try server.answer("200 OK", "the last")
-      let answer = try busy.response()
-      #expect(answer.text == "the last" && answer["Connection"] == "close")
-      try busy.expectEnd()
-      try stream.send("4\r\nhalf\r\n0\r\n\r\n")
-      #expect(streaming.rest().hasSuffix("half\r\n0\r\n\r\n"))
-      #expect(try balancer.waitForExit() == .status(0))
-    }
-
-    /// A reload leaves connections and requests alone.
-    @Test func aReloadDisturbsNobody() throws {
-      let backend = try site.handBackend()
-      let balancer = try site.balancer(site.http([backend.json]))
-      let client = try site.wire()
-      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-      let (server, _) = try backend.request()
-      let mark = try balancer.reload(site.http([backend.json], listener: #""http": { "serverHeader": "remove" }"#))
-      try balancer.log.waitForLine(containing: "is in force", after: mark)
-      try server.answer("200 OK", "one")
-      #expect(try client.response().text == "one")
-      try client.send("GET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-      #expect(try server.request()?.firstLine == "GET /2 HTTP/1.1")
-      try server.answer("200 OK", "two")
-      #expect(try client.response().text == "two")
     }
   }
 }

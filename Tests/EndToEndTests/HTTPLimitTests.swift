@@ -213,6 +213,27 @@ extension EndToEnd {
       try sender.join()
     }
 
+    /// A client that asks without an end, and reads all the answers, leaves the others of its worker their turns.
+    @Test func aFloodOfRequestsLeavesOthersTheirTurns() throws {
+      _ = try site.balancer(
+        site.http(
+          [site.deadAddress().json],
+          listener: #""routes": [{ "match": {}, "respond": { "status": 200, "body": "here" } }]"#))
+      let flood = try site.wire()
+      let sender = BackgroundThread {
+        let requests = Array(String(repeating: "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n", count: 1000).utf8)
+        while (try? flood.send(requests)) != nil {}
+      }
+      let reader = BackgroundThread { while (try? flood.takeSome(atMost: 65536)) != nil {} }
+      let others = try (0..<3).map { _ in try site.wire() }
+      for round in 0..<20 {
+        for client in others { #expect(try client.get("/\(round)").text == "here") }
+      }
+      flood.socket.interrupt()
+      try sender.join()
+      try reader.join()
+    }
+
     @Test func tooManyInterimResponsesAreRefused() throws {
       let backend = try site.handBackend()
       _ = try site.balancer(site.http([backend.json]))

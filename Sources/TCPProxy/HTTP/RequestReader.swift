@@ -119,7 +119,10 @@ extension Worker {
           client.pointee.follow(service, http)
         }
         switch http.buffers.receive(&client.pointee.connection, atMost: Self.headReadSize) {
-        case .bytes(let count): takeHead(handle, client, count)
+        case .bytes(let count):
+          takeHead(handle, client, count)
+          // Answered at once: the next request of this client comes behind those of others (`unfinished`).
+          if http.clients.pointer(to: handle)?.pointee.phase == .idle { return }
         case .blocked: return
         case .ended:
           endClient(handle, reset: false)

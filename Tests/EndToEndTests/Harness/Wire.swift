@@ -88,7 +88,8 @@ final class Wire: @unchecked Sendable {
   }
 
   /// Text of which each character is a byte.
-  static func text(_ bytes: some Sequence<UInt8>) -> String {
+  static func text(_ bytes: [UInt8]) -> String {
+    if bytes.allSatisfy({ $0 < 128 }) { return String(decoding: bytes, as: UTF8.self) }
     var text = ""
     for byte in bytes { text.unicodeScalars.append(Unicode.Scalar(byte)) }
     return text
