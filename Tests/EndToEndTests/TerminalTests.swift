@@ -46,7 +46,7 @@ extension EndToEnd {
       #expect(run.exit == .status(0), "\(run.errors)")
       let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false)
       #expect(lines[0].hasPrefix("balancer 0.") && lines[0].contains("process \(balancer.process.pid)"))
-      #expect(lines[1].hasPrefix("balancer.json of "))
+      #expect(lines[1].contains("balancer.json of "))
       #expect(lines[3].hasPrefix("! web/b is down for ") && lines[3].contains("connection refused (ECONNREFUSED)"))
       #expect(lines.contains { $0.hasPrefix("! pool web is degraded: 1 of 2 backends eligible, 50% of weight left") })
       #expect(lines.contains { $0.hasPrefix("web/a") && $0.contains(" up ") })
@@ -211,8 +211,8 @@ extension EndToEnd {
       let other = try self.balancer([named(a)])
       try follow.output.waitForLine(containing: "web/a", "DOWN at its first check", after: mark)
       withExtendedLifetime(other) {}
-      follow.signal(SIGINT)
-      #expect(try follow.waitForExit() == .signal(SIGINT))
+      follow.signal(SIGTERM)
+      #expect(try follow.waitForExit() == .signal(SIGTERM))
     }
 
     // MARK: Getting there
@@ -311,7 +311,7 @@ extension EndToEnd {
       #expect(help.output.contains("Examples:\n") || help.output.contains("Examples:"))
       #expect(help.output.contains("balancer \(command)"))
       if command != "completions" { #expect(help.output.contains("Exit status:")) }
-      #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 130 })
+      for line in help.output.split(separator: "\n") where !line.hasPrefix("USAGE: ") { #expect(line.count <= 130) }
     }
   }
 }
