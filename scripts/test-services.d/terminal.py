@@ -136,7 +136,7 @@ def check(stage):
     shell.press("Enter")
     shell.wait("top", lambda lines: len(rows(lines)) == 2)
     shell.press("q")
-    shell.wait("the shell", lambda lines: "Stopped" in "".join(lines) and not rows(lines))
+    shell.wait("the shell", lambda lines: PROMPT.strip() in lines and "balancer top" in lines)
 
   with stage.check("it survives the program that it watches"):
     top = open_top(stage, 80, 24)
@@ -181,11 +181,11 @@ def completions(stage):
           ("balancer dra", "balancer drain"), ("balancer drain service/al", "balancer drain service/alpha"),
           ("balancer weight service/beta res", "balancer weight service/beta reset"),
           ("balancer status --config balancer.j", "balancer status --config balancer.json")]:
-        shell.press("C-l")
+        # Not Ctrl-C, which throws away what is typed behind it.
+        shell.press("C-u", "C-l")
         shell.type(typed)
         shell.press("Tab")
-        shell.wait_for_line(PROMPT.strip(), completed)
-        shell.press("C-c")
+        shell.wait_for_line(PROMPT + completed)
 
 
 # What is looked at
