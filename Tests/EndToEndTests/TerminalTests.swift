@@ -217,7 +217,7 @@ extension EndToEnd {
       try follow.output.waitForLine(containing: "web/a", "DOWN")
       balancer.askToEnd()
       #expect(try balancer.waitForExit() == .status(0))
-      #expect(follow.hasExited == nil)
+      try follow.errors.waitForLine(containing: "\(admin) does not answer; trying again")
       let mark = follow.output.mark
       let other = try self.balancer([named(a)])
       try follow.output.waitForLine(containing: "web/a", "DOWN at its first check", after: mark)

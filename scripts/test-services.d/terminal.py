@@ -147,11 +147,11 @@ def check(stage):
 
   with stage.check("looks and letters are only what the terminal has"):
     plain = open_top(stage, 80, 24, NO_COLOR="1")
-    plain.wait("no looks", lambda _: "\033[" not in "\n".join(plain.lines(looks=True)))
+    plain.wait("the chosen row and no colours", lambda _: "\033[7m" in looks(plain) and "\033[3" not in looks(plain))
     ascii = open_top(stage, 80, 24, LC_ALL="C")
     ascii.wait("ASCII", lambda lines: "STATEv" in lines[4] and all(line.isascii() for line in lines))
     coloured = open_top(stage, 80, 24)
-    coloured.wait("looks", lambda _: "\033[7m" in "\n".join(coloured.lines(looks=True)))
+    coloured.wait("colours", lambda _: "\033[7m" in looks(coloured) and "\033[32m" in looks(coloured))
     dumb = open_shell(stage, 100, 50, TERM="dumb")
     dumb.type("TERM=dumb balancer top --count 2 --interval 250ms")
     dumb.press("Enter")
@@ -208,6 +208,10 @@ def modes(shell):
   shell.press("Enter")
   lines = shell.wait("stty", lambda lines: lines if marker in lines else None)
   return [line for line in lines[:lines.index(marker)] if "stty" not in line]
+
+
+def looks(top):
+  return "\n".join(top.lines(looks=True))
 
 
 def cursor(shell):
