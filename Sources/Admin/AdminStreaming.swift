@@ -24,6 +24,8 @@ extension AdminLoop {
     connection.pointee.send(Array(": events\n\n".utf8))
     connection.pointee.phase = .streaming
     connection.pointee.input = []
+    // What it has asked for is not held against it.
+    connection.pointee.mostPending = connection.pointee.pending + AdminLimits.backlog
     setTimer(handle, connection, AdminLimits.heartbeat)
   }
 
@@ -31,7 +33,7 @@ extension AdminLoop {
     for handle in streams {
       guard let connection = connections.pointer(to: handle) else { continue }
       connection.pointee.send(event)
-      if connection.pointee.pending > AdminLimits.backlog { cut(handle) } else { proceed(handle) }
+      if connection.pointee.pending > connection.pointee.mostPending { cut(handle) } else { proceed(handle) }
     }
   }
 

@@ -63,11 +63,14 @@ package struct StyledText: Equatable, Sendable {
 package struct TerminalStyle: Equatable, Sendable {
   /// Looks by SGR (ECMA-48, 8.3.117).
   package var hasLooks: Bool
+  /// Colours among them.
+  package var hasColours: Bool
   /// Characters beyond ASCII.
   package var hasUnicode: Bool
 
-  package init(hasLooks: Bool, hasUnicode: Bool) {
+  package init(hasLooks: Bool, hasColours: Bool, hasUnicode: Bool) {
     self.hasLooks = hasLooks
+    self.hasColours = hasColours
     self.hasUnicode = hasUnicode
   }
 
@@ -76,7 +79,8 @@ package struct TerminalStyle: Equatable, Sendable {
   package init(isTerminal: Bool, environment: (String) -> String?) {
     let terminal = environment("TERM") ?? ""
     let wantsNone = environment("NO_COLOR").map { !$0.isEmpty } ?? false
-    hasLooks = isTerminal && !terminal.isEmpty && terminal != "dumb" && !wantsNone
+    hasLooks = isTerminal && !terminal.isEmpty && terminal != "dumb"
+    hasColours = hasLooks && !wantsNone
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(environment).first { !$0.isEmpty } ?? ""
     let name = locale.lowercased()
     hasUnicode = name.contains("utf-8") || name.contains("utf8")
@@ -87,7 +91,7 @@ package struct TerminalStyle: Equatable, Sendable {
     var text = ""
     for piece in line.pieces {
       let shown = hasUnicode ? piece.text : Self.ascii(piece.text)
-      if hasLooks, let code = Self.code(piece.look) {
+      if hasLooks, let code = code(piece.look) {
         text += "\u{1B}[\(code)m\(shown)\u{1B}[0m"
       } else {
         text += shown
@@ -96,14 +100,14 @@ package struct TerminalStyle: Equatable, Sendable {
     return text
   }
 
-  private static func code(_ look: StyledText.Look) -> String? {
+  private func code(_ look: StyledText.Look) -> String? {
     switch look {
     case .plain: nil
     case .bold: "1"
     case .dim: "2"
-    case .good: "32"
-    case .warning: "33"
-    case .bad: "1;31"
+    case .good: hasColours ? "32" : nil
+    case .warning: hasColours ? "33" : nil
+    case .bad: hasColours ? "1;31" : "1"
     case .heading, .selected: "7"
     }
   }

@@ -51,4 +51,42 @@ import Testing
           #"balancer.json:9:3: unknown key "worker" (did you mean "workers"?)"#,
         ])
   }
+
+  // MARK: The admin server alone
+
+  private func admin(_ text: String) throws -> AdminConfiguration? {
+    try AdminConfiguration.read(
+      Array(text.utf8), file: "balancer.json", folder: "/etc", environment: { $0 == "TOKEN" ? "secret" : nil },
+      judges: judges)
+  }
+
+  @Test func theAdminServerIsFoundInAFileWithMistakesElsewhere() throws {
+    let found = try admin(
+      """
+      {
+        "worker": 2, "pools": 7, "listeners": { "web": { "listen": "${NOT_SET}" } },
+        "admin": { "listen": "unix:admin.sock", "token": "${TOKEN}" },
+      }
+      """)
+    #expect(found?.listen == .unix("/etc/admin.sock"))
+    #expect(found?.token == "secret")
+  }
+
+  @Test func theAdminServerMayBeOffOrGoWithoutSaying() throws {
+    #expect(try admin("{ \"admin\": \"off\" }") == nil)
+    #expect(try admin("{}") == AdminConfiguration())
+  }
+
+  @Test(arguments: [
+    ("{ \"admin\": 7 }", "balancer.json:1:12: admin: "),
+    (
+      "{ \"admin\": { \"lisen\": \":1\" } }",
+      "balancer.json:1:14: admin: unknown key \"lisen\" (did you mean \"listen\"?)"
+    ),
+    ("{ \"admin\": \"off\", \"admin\": {} }", "balancer.json:1:19: admin: this key is there twice"),
+    ("[]", "balancer.json:1:1: an object expected"), ("{ \"admin\": {", "balancer.json:1:13: "),
+  ]) func whatIsWrongAboutTheAdminServerHasItsPlace(text: String, beginning: String) {
+    let error = #expect(throws: ConfigurationErrors.self) { try admin(text) }
+    #expect(error?.description.hasPrefix(beginning) == true, "\(error?.description ?? "")")
+  }
 }

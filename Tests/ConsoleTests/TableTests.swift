@@ -40,25 +40,30 @@ import Testing
   }
 
   @Test func looksAreWrittenOnlyWhereTheyCanBe() {
+    func render(_ line: StyledText, looks: Bool, colours: Bool, unicode: Bool = true) -> String {
+      TerminalStyle(hasLooks: looks, hasColours: colours, hasUnicode: unicode).render(line)
+    }
     var line = StyledText("→ ", .bad)
-    line.append("web…")
-    #expect(TerminalStyle(hasLooks: true, hasUnicode: true).render(line) == "\u{1B}[1;31m→ \u{1B}[0mweb…")
-    #expect(TerminalStyle(hasLooks: false, hasUnicode: true).render(line) == "→ web…")
-    #expect(TerminalStyle(hasLooks: false, hasUnicode: false).render(line) == "> web~")
-    #expect(TerminalStyle(hasLooks: false, hasUnicode: false).render(StyledText("日本é")) == "?????")
+    line.append("web…", .good)
+    #expect(render(line, looks: true, colours: true) == "\u{1B}[1;31m→ \u{1B}[0m\u{1B}[32mweb…\u{1B}[0m")
+    #expect(render(line, looks: true, colours: false) == "\u{1B}[1m→ \u{1B}[0mweb…")
+    #expect(render(line, looks: false, colours: false) == "→ web…")
+    #expect(render(line, looks: false, colours: false, unicode: false) == "> web~")
+    #expect(render(StyledText("日本é"), looks: false, colours: false, unicode: false) == "?????")
   }
 
   @Test func theEnvironmentSaysWhatATerminalCan() {
-    func style(_ variables: [String: String], isTerminal: Bool = true) -> TerminalStyle {
-      TerminalStyle(isTerminal: isTerminal) { variables[$0] }
+    func style(_ variables: [String: String], isTerminal: Bool = true) -> [Bool] {
+      let style = TerminalStyle(isTerminal: isTerminal) { variables[$0] }
+      return [style.hasLooks, style.hasColours, style.hasUnicode]
     }
-    #expect(style(["TERM": "xterm", "LANG": "de_DE.UTF-8"]) == TerminalStyle(hasLooks: true, hasUnicode: true))
-    #expect(
-      style(["TERM": "xterm", "LANG": "C.utf8", "LC_ALL": "C"]) == TerminalStyle(hasLooks: true, hasUnicode: false))
-    #expect(style(["TERM": "dumb", "LC_CTYPE": "C.UTF-8"]) == TerminalStyle(hasLooks: false, hasUnicode: true))
-    #expect(style(["TERM": "xterm", "NO_COLOR": "1"]) == TerminalStyle(hasLooks: false, hasUnicode: false))
-    #expect(style(["TERM": "xterm", "NO_COLOR": ""]).hasLooks)
-    #expect(!style(["TERM": "xterm"], isTerminal: false).hasLooks)
-    #expect(!style([:]).hasLooks)
+    #expect(style(["TERM": "xterm", "LANG": "de_DE.UTF-8"]) == [true, true, true])
+    #expect(style(["TERM": "xterm", "LANG": "C.utf8", "LC_ALL": "C"]) == [true, true, false])
+    #expect(style(["TERM": "dumb", "LC_CTYPE": "C.UTF-8"]) == [false, false, true])
+    // The chosen row is still to be seen.
+    #expect(style(["TERM": "xterm", "NO_COLOR": "1"]) == [true, false, false])
+    #expect(style(["TERM": "xterm", "NO_COLOR": ""]) == [true, true, false])
+    #expect(style(["TERM": "xterm"], isTerminal: false) == [false, false, false])
+    #expect(style([:]) == [false, false, false])
   }
 }

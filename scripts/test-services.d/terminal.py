@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -18,6 +19,7 @@ from screen import Screen
 NEEDS = {"bash": "bash", "zsh": "zsh", "fish": "fish", **screen.NEEDS}
 LIMIT = 120
 PROMPT = "ready> "
+COLOUR = re.compile(r"\033\[(\d+;)*3[0-7][;m]")
 
 
 def check(stage):
@@ -136,7 +138,7 @@ def check(stage):
     shell.press("Enter")
     shell.wait("top", lambda lines: len(rows(lines)) == 2)
     shell.press("q")
-    shell.wait("the shell", lambda lines: "Stopped" in "".join(lines) and not rows(lines))
+    shell.wait("the shell", lambda lines: PROMPT.strip() in lines and "balancer top" in lines)
 
   with stage.check("it survives the program that it watches"):
     top = open_top(stage, 80, 24)
@@ -147,11 +149,11 @@ def check(stage):
 
   with stage.check("looks and letters are only what the terminal has"):
     plain = open_top(stage, 80, 24, NO_COLOR="1")
-    plain.wait("no looks", lambda _: "\033[" not in "\n".join(plain.lines(looks=True)))
+    plain.wait("the chosen row and no colours", lambda _: "\033[7m" in looks(plain) and not COLOUR.search(looks(plain)))
     ascii = open_top(stage, 80, 24, LC_ALL="C")
     ascii.wait("ASCII", lambda lines: "STATEv" in lines[4] and all(line.isascii() for line in lines))
     coloured = open_top(stage, 80, 24)
-    coloured.wait("looks", lambda _: "\033[7m" in "\n".join(coloured.lines(looks=True)))
+    coloured.wait("colours", lambda _: "\033[7m" in looks(coloured) and COLOUR.search(looks(coloured)))
     dumb = open_shell(stage, 100, 50, TERM="dumb")
     dumb.type("TERM=dumb balancer top --count 2 --interval 250ms")
     dumb.press("Enter")
@@ -181,11 +183,11 @@ def completions(stage):
           ("balancer dra", "balancer drain"), ("balancer drain service/al", "balancer drain service/alpha"),
           ("balancer weight service/beta res", "balancer weight service/beta reset"),
           ("balancer status --config balancer.j", "balancer status --config balancer.json")]:
-        shell.press("C-l")
+        # Not Ctrl-C, which throws away what is typed behind it.
+        shell.press("C-u", "C-l")
         shell.type(typed)
         shell.press("Tab")
-        shell.wait_for_line(PROMPT.strip(), completed)
-        shell.press("C-c")
+        shell.wait_for_line(PROMPT + completed)
 
 
 # What is looked at
@@ -208,6 +210,10 @@ def modes(shell):
   shell.press("Enter")
   lines = shell.wait("stty", lambda lines: lines if marker in lines else None)
   return [line for line in lines[:lines.index(marker)] if "stty" not in line]
+
+
+def looks(top):
+  return "\n".join(top.lines(looks=True))
 
 
 def cursor(shell):

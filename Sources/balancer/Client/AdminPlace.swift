@@ -22,6 +22,7 @@ struct AdminPlace {
     if options.admin == nil || options.config != nil {
       do {
         file = try ConfigurationFile(path: options.config ?? Self.defaultFile).loadAdmin()
+        if file == AdminConfiguration() { origin = "the default: \(options.config ?? Self.defaultFile) says no other" }
       } catch {
         // The default address is a good guess where nobody has named a file.
         guard options.config == nil, access(Self.defaultFile, F_OK) != 0 else {

@@ -16,6 +16,7 @@ struct EventFeed {
   private var last = "0"
   /// The process that it is of: another one counts anew.
   private var process: String?
+  private var isSilenceTold = false
 
   init(_ access: AdminAccess, follows: Bool) {
     self.access = access
@@ -30,12 +31,15 @@ struct EventFeed {
       do throws(AdminAccess.Failure) { try look(handle) } catch {
         // It may be starting again. What will not change by waiting is told.
         guard error.status == ExitStatus.unavailable else { throw error }
+        if !isSilenceTold { complain("\(access.address) does not answer; trying again until it does") }
+        isSilenceTold = true
       }
     }
   }
 
   private mutating func look(_ handle: (EventStream.Event, Reply) -> Void) throws(AdminAccess.Failure) {
     let started = try access.status().startedAt
+    isSilenceTold = false
     if process != started { last = "0" }
     process = started
     var last = last

@@ -3,8 +3,9 @@ import Reactor
 
 /// The terminal's other screen (xterm's control sequences), which leaves what was on the first as it was.
 struct TerminalScreen: ~Copyable {
-  /// The other screen, no cursor, no wrapping at the right edge; cleared.
-  private static let taking = "\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l\u{1B}[H\u{1B}[2J"
+  private static let taking = "\u{1B}[?1049h"
+  /// No cursor, no wrapping at the right edge; cleared.
+  private static let preparing = "\u{1B}[?25l\u{1B}[?7l\u{1B}[H\u{1B}[2J"
   private static let returning = "\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
 
   private var keys: KeyMode
@@ -23,11 +24,13 @@ struct TerminalScreen: ~Copyable {
     self.output = output
   }
 
+  /// Takes the terminal, or makes of it again what it should be after somebody else has used it.
   mutating func enter() {
     keys.enter()
-    isTaken = true
     forget()
-    _ = write(Self.taking)
+    // The sequence saves where the cursor was: once.
+    _ = write((isTaken ? "" : Self.taking) + Self.preparing)
+    isTaken = true
   }
 
   mutating func leave() {

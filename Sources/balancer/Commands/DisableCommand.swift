@@ -23,7 +23,8 @@ struct DisableCommand: ParsableCommand {
   var target: String
 
   @Option(
-    help: ArgumentHelp("Return when no session is open on it, or after this time, such as 60s.", valueName: "duration"))
+    help: ArgumentHelp("Return when no session is open on it, or after this time, such as 60s.", valueName: "duration"),
+    transform: DurationArgument.parse)
   var wait: DurationArgument?
 
   @OptionGroup var options: AdminOptions

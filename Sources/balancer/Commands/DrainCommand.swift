@@ -22,7 +22,8 @@ struct DrainCommand: ParsableCommand {
   var target: String
 
   @Option(
-    help: ArgumentHelp("Return when no session is open on it, or after this time, such as 60s.", valueName: "duration"))
+    help: ArgumentHelp("Return when no session is open on it, or after this time, such as 60s.", valueName: "duration"),
+    transform: DurationArgument.parse)
   var wait: DurationArgument?
 
   @OptionGroup var options: AdminOptions

@@ -21,7 +21,9 @@ struct EnableCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("The backend.", valueName: "pool/backend"), completion: .custom(Completions.backends))
   var target: String
 
-  @Option(help: ArgumentHelp("Return when it is up, or after this time, such as 60s.", valueName: "duration"))
+  @Option(
+    help: ArgumentHelp("Return when it is up, or after this time, such as 60s.", valueName: "duration"),
+    transform: DurationArgument.parse)
   var wait: DurationArgument?
 
   @OptionGroup var options: AdminOptions

@@ -1,7 +1,6 @@
 import AdminClient
 import ArgumentParser
 import Console
-import Glibc
 
 struct ReloadCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -41,12 +40,7 @@ struct ReloadCommand: ParsableCommand {
           ExitStatus.configuration, report.text + (json ? "" : "\n" + report.errors.joined(separator: "\n")))
       }
       if !json { Output().writeNow(report.lines) }
-      for warning in report.warnings { warn(warning) }
+      for warning in report.warnings { complain(warning) }
     }
-  }
-
-  private func warn(_ text: String) {
-    var line = text + "\n"
-    line.withUTF8 { bytes in _ = write(2, bytes.baseAddress, bytes.count) }
   }
 }

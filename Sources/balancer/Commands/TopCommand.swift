@@ -23,7 +23,8 @@ struct TopCommand: ParsableCommand {
         balancer top --count 1 > now.txt
       """)
 
-  @Option(help: ArgumentHelp("How often it asks: 250ms to 10s.", valueName: "duration"))
+  @Option(
+    help: ArgumentHelp("How often it asks: 250ms to 10s.", valueName: "duration"), transform: DurationArgument.parse)
   var interval = DurationArgument(.seconds(1))
 
   @Option(help: ArgumentHelp("End after so many pictures; they are printed one after the other.", valueName: "number"))

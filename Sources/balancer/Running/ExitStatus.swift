@@ -23,7 +23,12 @@ enum ExitStatus {
 
 /// Prints to standard error and ends with `status`.
 func fail(_ status: Int32, _ message: String) -> ExitCode {
+  complain(message)
+  return ExitCode(status)
+}
+
+/// Prints to standard error.
+func complain(_ message: String) {
   var text = message + "\n"
   text.withUTF8 { bytes in _ = write(2, bytes.baseAddress, bytes.count) }
-  return ExitCode(status)
 }

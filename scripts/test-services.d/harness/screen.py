@@ -1,6 +1,7 @@
 """A terminal for programs that draw on one: a window of tmux, which is asked what it shows."""
 
 import os
+import socket
 import subprocess
 import time
 
@@ -17,13 +18,13 @@ class Screen(Child):
 
   def __init__(self, stage, name, columns, rows, command, **variables):
     self.socket = stage.folder / f"{name}.tmux"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(stage.folder), "LANG": "C.UTF-8", **variables}
+    self.environment = {"PATH": os.environ["PATH"], "HOME": str(stage.folder), "LANG": "C.UTF-8", **variables}
     super().__init__(
       name, [packages.find("tmux"), "-D", "-u", "-S", self.socket, "-f", "/dev/null"], stage.folder,
-      cwd=stage.folder, env=environment)
+      cwd=stage.folder, env=self.environment)
     stage.loads.append(self)
     deadline = time.monotonic() + 10
-    while not self.socket.exists():
+    while not self.is_listening():
       self.check_running()
       if time.monotonic() > deadline:
         raise Failure("tmux did not start within 10 s")
@@ -31,11 +32,15 @@ class Screen(Child):
     self.tmux("set-option", "-g", "remain-on-exit", "on")
     # A program of ours that is alone in its window gets all keys at once.
     self.tmux("set-option", "-s", "escape-time", 0)
-    self.tmux("new-session", "-d", "-x", columns, "-y", rows, *command)
+    self.tmux("new-session", "-d", "-c", stage.folder, "-x", columns, "-y", rows, *command)
+
+  def is_listening(self):
+    with socket.socket(socket.AF_UNIX) as probe:
+      return probe.connect_ex(str(self.socket)) == 0
 
   def tmux(self, *words):
-    # A client that tmux itself does not draw for.
-    return run([packages.find("tmux"), "-u", "-S", self.socket, *words], env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+    # A window has the PATH of the client that opens it, and all else of the server's.
+    return run([packages.find("tmux"), "-u", "-S", self.socket, *words], env=self.environment)
 
   def press(self, *keys):
     """Keys by tmux's names: `Enter`, `Down`, `C-c`, or letters."""
