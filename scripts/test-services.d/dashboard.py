@@ -175,7 +175,7 @@ def check_reading(stage, page, balancer):
     page.wait("document.querySelector('.backends').innerText.includes(arguments[0] + '.sock')", "its name", HOSTILE)
     page.wait("document.querySelector('.labels').innerText.includes(arguments[0])", "its label", HOSTILE)
     page.wait("document.querySelector('#log').innerText.includes(arguments[0])", "its event", "no such socket file")
-    page.wait("document.querySelector('#log').innerText.includes(arguments[0])", "the reload", "+ backend service/unix:")
+    page.wait("document.querySelector('#log').innerText.includes(arguments[0])", "the reload", "+ backend service/")
     page.click(".backends tbody .open")
     page.wait("document.querySelector('.detail')?.innerText.includes(arguments[0])", "its details", HOSTILE)
     page.click("[aria-label^='Drain service/unix:']")
