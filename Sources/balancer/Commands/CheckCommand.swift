@@ -22,9 +22,10 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let configuration: Configuration
     let tls: TLSContexts
+    let files: ListenerFiles
     do {
       configuration = try option.file.load()
-      _ = try ListenerFiles(configuration)
+      files = try ListenerFiles(configuration)
       tls = try TLSContexts(configuration, former: nil, commons: TLSCommons())
     } catch { throw fail(ExitStatus.configuration, "\(error)") }
     let descriptors = Machine.raiseDescriptorLimit()
@@ -33,7 +34,7 @@ struct CheckCommand: ParsableCommand {
     for warning in ConfigurationAdvice(configuration, workers: workers, descriptors: descriptors).warnings {
       print(warning)
     }
-    for warning in KernelAdvice.warnings(configuration) { print(warning) }
+    for warning in KernelAdvice.warnings(configuration) + files.warnings { print(warning) }
     var expiry = CertificateExpiry()
     Supervisor.say(tls.warnings(configuration, &expiry), most: 1000) { print($0) }
     try resolve(configuration)

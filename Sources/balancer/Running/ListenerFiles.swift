@@ -12,6 +12,8 @@ struct ListenerFiles {
   private let users: [String: UserFile]
   /// Of the admin server, from the file or from its own; nil asks for none.
   let adminToken: [UInt8]?
+  /// What is hardly meant, each with its place in the configuration.
+  let warnings: [String]
   /// What the files of users hold, to see whether one has changed.
   private let contents: [String: [UInt8]]
 
@@ -63,6 +65,7 @@ struct ListenerFiles {
     }
     guard errors.isEmpty else { throw ConfigurationErrors(errors) }
     adminToken = token
+    warnings = Self.warnings(configuration)
     self.pages = pages
     self.users = users
     self.contents = contents
@@ -78,6 +81,17 @@ struct ListenerFiles {
   func gate(_ file: String?, realm: String) throws(SystemError) -> Gate? {
     guard let file, let users = users[file] else { return nil }
     return Gate(users, realm: realm, verifier: try Self.verifier.get())
+  }
+
+  private static func warnings(_ configuration: Configuration) -> [String] {
+    guard let file = configuration.admin?.tokenFile else { return [] }
+    do throws(SystemError) {
+      guard try FileStatus.of(file).othersMayRead else { return [] }
+    } catch {
+      return []
+    }
+    let place = configuration.places.description(of: "admin.tokenFile")
+    return ["\(place): \(file) may be read by every user of this machine: chmod o= \(file)"]
   }
 
   private struct Refused: Error { let messages: [String] }

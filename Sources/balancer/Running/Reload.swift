@@ -83,7 +83,7 @@ extension Supervisor {
       lines.append("workers: \(new.workers.count) takes effect at the next start; \(workers.count) run until then")
     }
     lines += ConfigurationAdvice(new, workers: workers.count, descriptors: descriptorLimit).warnings.map { "\($0)" }
-    lines += KernelAdvice.warnings(new)
+    lines += KernelAdvice.warnings(new) + files.warnings
     Self.say(tls.warnings(new, &upkeep.expiry), most: 100) { lines.append($0) }
     for change in difference.listeners.changed where change.old.mptcp != change.new.mptcp {
       lines.append("listener \(change.new.name): mptcp takes effect at the next start for the addresses that stay open")

@@ -193,7 +193,7 @@ struct Supervisor: ~Copyable {
       logger.warning("\(warning)")
     }
     setMemoryLimit()
-    for warning in KernelAdvice.warnings(configuration) { logger.warning("\(warning)") }
+    for warning in KernelAdvice.warnings(configuration) + files.warnings { logger.warning("\(warning)") }
     if let words = KernelAdvice.tls(configuration) { logger.info("\(words)") }
     Self.say(tls.warnings(configuration, &upkeep.expiry), most: 100) { logger.warning("\($0)") }
     if let keyLog = upkeep.keyLog {

@@ -53,9 +53,10 @@ private struct Trial: Sendable {
   func judge(_ bytes: [UInt8]) -> AdminAnswer {
     let configuration: Configuration
     let contexts: TLSContexts
+    let files: ListenerFiles
     do {
       configuration = try file.read(bytes)
-      _ = try ListenerFiles(configuration)
+      files = try ListenerFiles(configuration)
       contexts = try TLSContexts(configuration, former: tls, commons: commons)
     } catch {
       let errors = "\(error)".split(separator: "\n").map(String.init)
@@ -68,7 +69,7 @@ private struct Trial: Sendable {
     var expiry = CertificateExpiry()
     let warnings =
       ConfigurationAdvice(configuration, workers: workers, descriptors: descriptors).warnings.map { "\($0)" }
-      + KernelAdvice.warnings(configuration) + contexts.warnings(configuration, &expiry)
+      + KernelAdvice.warnings(configuration) + files.warnings + contexts.warnings(configuration, &expiry)
     return .json {
       var object = JSONObject()
       object.add("valid", true)
