@@ -24,6 +24,9 @@ public enum AdminTask: Equatable, Sendable {
   case ready
   case status
   case configuration
+  case sessions(SessionsQuery)
+  /// With the formats that the client takes.
+  case metrics(accept: String)
   case reload
   /// The bytes of a balancer.json.
   case check([UInt8])
@@ -60,12 +63,14 @@ extension AdminRoute {
       case "dashboard.js": return [(.get, .file(.script))]
       case "healthz": return [(.get, .task(.live))]
       case "readyz": return [(.get, .task(.ready))]
+      case "metrics": return [(.get, .task(.metrics(accept: request.accept)))]
       default: return []
       }
     case 2 where path[0] == "v1":
       switch path[1] {
       case "status": return [(.get, .task(.status))]
       case "config": return [(.get, .task(.configuration))]
+      case "sessions": return [(.get, .task(.sessions(try SessionsQuery(request))))]
       case "events": return [(.get, .events(after: try after(request)))]
       case "reload": return [(.post, .task(.reload))]
       case "check": return [(.post, .task(.check([])))]

@@ -3,7 +3,7 @@ import Synchronization
 
 /// One server of a pool, as everything that runs shares it.
 ///
-/// What never changes is a constant; what counts is an atomic. The settings a reload may change (weight, limit,
+/// What never changes is a constant; what counts is an atomic, or a cell of `meters`. The settings a reload may change (weight, limit,
 /// backup) and the verdict of the checks belong to the `Pool`, which alone decides who is eligible.
 public final class Backend: Sendable {
   public let pool: String
@@ -19,13 +19,8 @@ public final class Backend: Sendable {
   public let sessions = Atomic<Int>(0)
   /// Spare connections, over all workers: they wait for sessions and count for none. See `Pool.addSpare`.
   public let spares = Atomic<Int>(0)
-  /// Sessions since the start.
-  public let sessionsTotal = Atomic<Int>(0)
-  /// Connects that failed since the start.
-  public let connectFailures = Atomic<Int>(0)
-  /// Bytes relayed since the start, added when a session ends.
-  public let bytesToBackend = Atomic<Int>(0)
-  public let bytesToClient = Atomic<Int>(0)
+  /// What was counted of it since the start.
+  public let meters: Meters
   /// How its sessions fare, where that may eject it.
   public let outcomes = Outcomes()
 
@@ -35,7 +30,11 @@ public final class Backend: Sendable {
   /// Where its pool may find it among the members; guarded by the pool's lock.
   let slot = Atomic<Int>(.max)
 
-  public init(pool: String, name: String, address: SocketAddress, labels: [String: String] = [:]) {
+  /// - Parameter workers: how many count.
+  public init(
+    pool: String, name: String, address: SocketAddress, labels: [String: String] = [:], workers: Int = 1
+  ) {
+    meters = Meters(workers: workers, scale: .coarse)
     self.pool = pool
     self.name = name
     self.address = address

@@ -9,18 +9,22 @@ import Synchronization
 /// out to.
 public final class Pool: Sendable {
   public let name: String
+  /// What was counted of it since the start, over all reloads.
+  public let meters: Meters
   private let state: Mutex<State>
   private let needs = Atomic<UInt8>(0)
   private let retries = RetryBudget()
 
   /// - Parameters:
   ///   - queue: sessions that may wait for a backend when all are full.
+  ///   - workers: how many count in its meters.
   ///   - initialHealth: what a backend is before its first result. Must not call the pool.
   public init(
     name: String, scheduler: SchedulerKind, members: [Member], queue: Int = 0, slowStart: SlowStart? = nil,
-    initialHealth: (Backend) -> BackendHealth
+    workers: Int = 1, initialHealth: (Backend) -> BackendHealth
   ) {
     self.name = name
+    meters = Meters(workers: workers, scale: .fine)
     var initial = State(kind: scheduler)
     initial.queue.limit = queue
     // All of them begin alike.

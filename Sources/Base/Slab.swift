@@ -124,6 +124,17 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     }
   }
 
+  /// Slots that are or were in use: where a walk through all elements ends.
+  public var slots: Int { usedSlots }
+
+  /// The same for some of the slots, so that a long walk can be taken in steps.
+  public func forEachHandle(in slots: Range<Int>, _ body: (Handle) -> Void) {
+    for slot in slots.clamped(to: 0..<usedSlots) {
+      let generation = header(UInt32(slot)).pointee.generation
+      if generation & 1 == 1 { body(Handle(slot: UInt32(slot), generation: generation)) }
+    }
+  }
+
   /// The handles of all elements, in the order of the slots.
   public var handles: [Handle] {
     var all: [Handle] = []

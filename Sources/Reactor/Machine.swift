@@ -42,7 +42,7 @@ public enum Machine {
     return nil
   }
 
-  private static func readSmallFile(_ path: String) -> String? {
+  static func readSmallFile(_ path: String) -> String? {
     let number = open(path, O_RDONLY | O_CLOEXEC)
     if number < 0 { return nil }
     let file = Descriptor(adopting: number)

@@ -25,6 +25,7 @@ extension Worker {
         }
         session.pointee.awaitsRetry = false
         session.pointee.isRetrying = true
+        session.pointee.meters.pool?.add(to: .retries)
       }
       let avoided = session.pointee.failures == 0 ? [] : tried[handle] ?? []
       let pick = destination.pick(
@@ -39,7 +40,8 @@ extension Worker {
         wait(handle, session, until: session.pointee.waitEnd)
         return
       case .queued(let place):
-        queued[handle] = place
+        queued[handle] = QueuePlace(handle: place, since: clock())
+        session.pointee.meters.pool?.add(to: .queued)
         wait(handle, session, until: now.later(destination.queueNanoseconds))
         return
       case .none(let reason):
@@ -57,6 +59,8 @@ extension Worker {
     _ backend: Backend, _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, mayUseSpare: Bool = true
   ) -> Bool {
     session.pointee.backend = backend
+    session.pointee.meters.backend = backend.meters.row(index)
+    session.pointee.attempted = clock()
     session.pointee.isOnSpare = false
     if case .unix = backend.address { session.pointee.toClient.thorough = true }
     if let destination = session.pointee.destination, destination.prewarm > 0, mayUseSpare,
@@ -64,9 +68,7 @@ extension Worker {
     {
       return false
     }
-    if session.pointee.destination?.pool.schedulerNeeds.contains(.answers) == true {
-      session.pointee.connectStart = Clock.now
-    }
+    session.pointee.awaitsAnswer = true
     let options = session.pointee.destination?.options ?? ConnectOptions()
     switch Connecting.to(backend.address, options, client: session.pointee.clientAddress) {
     case .connected(let server):
@@ -86,7 +88,7 @@ extension Worker {
 
   /// A place in a pool's queue has come to the front.
   mutating func granted(_ handle: Handle, _ pool: Pool, _ backend: Backend) {
-    guard let session = sessions.pointer(to: handle), queued.removeValue(forKey: handle) != nil else {
+    guard let session = sessions.pointer(to: handle), takePlace(handle, session.pointee.meters) != nil else {
       pool.release(backend)
       return
     }
@@ -141,9 +143,9 @@ extension Worker {
       session.pointee.timer = .none
     }
     session.pointee.phase = session.pointee.relaying
-    session.pointee.tellAnswer(failed: false)
+    tellAnswer(session, failed: false)
     session.pointee.endRetry()
-    session.pointee.backend?.sessionsTotal.add(1, ordering: .relaxed)
+    if !session.pointee.isOnSpare || !session.pointee.serverTLS.isEmpty { countServed(&session.pointee) }
     session.pointee.lastActive = now
     if session.pointee.timer == .none {
       session.pointee.timer = timers.schedule(
@@ -212,10 +214,11 @@ extension Worker {
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     guard let backend = session.pointee.backend, let destination = session.pointee.destination else { return false }
-    session.pointee.tellAnswer(failed: true)
+    tellAnswer(session, failed: true)
     session.pointee.endRetry()
     session.pointee.backend = nil
-    backend.connectFailures.add(1, ordering: .relaxed)
+    session.pointee.meters.backend?.add(to: .connectFailures)
+    session.pointee.meters.backend = nil
     if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
     destination.pool.release(backend)
     session.pointee.failures += 1
@@ -246,9 +249,10 @@ extension Worker {
   private mutating func waitForDescriptor(
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ error: SystemError
   ) {
-    session.pointee.connectStart = .zero
+    session.pointee.awaitsAnswer = false
     if let backend = session.pointee.backend {
       session.pointee.backend = nil
+      session.pointee.meters.backend = nil
       session.pointee.destination?.pool.release(backend)
     }
     descriptorsExhausted(error)

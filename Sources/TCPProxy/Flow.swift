@@ -15,6 +15,8 @@ struct Flow: ~Copyable {
   var thorough = false
   /// Bytes that the destination has taken.
   var bytes = 0
+  /// Of these, as many as the meters have seen.
+  var counted = 0
 
   static let smallestReadSize: UInt32 = 16 << 10
   static let initialReadSize: UInt32 = 64 << 10

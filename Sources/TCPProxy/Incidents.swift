@@ -46,7 +46,24 @@ public final class Incidents: Sendable {
   /// The subject of `exhausted` where a check was skipped.
   public static let checks = "checks"
 
-  private let entries = Mutex<[Entry]>([])
+  private struct State {
+    /// Since they were last taken.
+    var entries: [Entry] = []
+    var totals: [Event: Int] = [:]
+  }
+
+  /// A kind of thing that happens to a subject.
+  public struct Event: Hashable, Sendable {
+    public let kind: Kind
+    public let subject: String
+
+    public init(_ kind: Kind, _ subject: String) {
+      self.kind = kind
+      self.subject = subject
+    }
+  }
+
+  private let state = Mutex(State())
   private let onFirst: @Sendable () -> Void
 
   /// - Parameter onFirst: called, on the thread that saw it, when something is counted while nothing was.
@@ -54,24 +71,33 @@ public final class Incidents: Sendable {
 
   /// Counts one more. There are never more entries than kinds times listeners and pools, so the list stays short.
   public func add(_ kind: Kind, _ subject: String, cause: @autoclosure () -> String) {
-    let first = entries.withLock { entries in
-      if let index = entries.firstIndex(where: { $0.kind == kind && $0.subject == subject }) {
-        entries[index].count += 1
+    let first = state.withLock { state in
+      state.totals[Event(kind, subject), default: 0] += 1
+      if let index = state.entries.firstIndex(where: { $0.kind == kind && $0.subject == subject }) {
+        state.entries[index].count += 1
         // The text is made a few times, not for each of a hundred thousand.
-        if entries[index].count & (entries[index].count - 1) == 0 { entries[index].cause = cause() }
+        if state.entries[index].count & (state.entries[index].count - 1) == 0 { state.entries[index].cause = cause() }
         return false
       }
-      entries.append(Entry(kind: kind, subject: subject, count: 1, cause: cause()))
-      return entries.count == 1
+      state.entries.append(Entry(kind: kind, subject: subject, count: 1, cause: cause()))
+      return state.entries.count == 1
     }
     if first { onFirst() }
   }
 
+  /// Everything counted since the start.
+  public var totals: [Event: Int] { state.withLock { $0.totals } }
+
+  /// Forgets the totals of listeners and pools that are no more.
+  public func keepTotals(where isKept: (_ subject: String) -> Bool) {
+    state.withLock { state in state.totals = state.totals.filter { isKept($0.key.subject) } }
+  }
+
   /// Everything counted since the last call, in the order in which it first happened.
   public func take() -> [Entry] {
-    entries.withLock { entries in
-      let taken = entries
-      entries = []
+    state.withLock { state in
+      let taken = state.entries
+      state.entries = []
       return taken
     }
   }

@@ -83,6 +83,7 @@ extension Worker {
     let tokens = unfinished
     unfinished.removeAll(keepingCapacity: true)
     for token in tokens {
+      exact = .zero
       if token.subject == .httpClient {
         serveClient(token.handle)
         continue
@@ -109,6 +110,8 @@ extension Worker {
   private mutating func pumpToServer(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
     let outcome = pump(
       &session.pointee.toServer, from: session.pointee.client.number, to: session.pointee.server.number)
+    let count = session.pointee.toServer.takeUncounted()
+    if count > 0 { session.pointee.meters.add(count, to: .bytesToBackends) }
     return settle(outcome, handle, session, from: .client)
   }
 
@@ -116,6 +119,8 @@ extension Worker {
   private mutating func pumpToClient(_ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>) -> Bool {
     let outcome = pump(
       &session.pointee.toClient, from: session.pointee.server.number, to: session.pointee.client.number)
+    let count = session.pointee.toClient.takeUncounted()
+    if count > 0 { session.pointee.meters.add(count, to: .bytesToClients) }
     return settle(outcome, handle, session, from: .server)
   }
 
@@ -199,7 +204,10 @@ extension Worker {
       session.pointee.lastActive = now
       return sourceEnded(handle, session, source)
     case .sourceFailed:
-      if source == .server { backendFailed(session) }
+      if source == .server {
+        session.pointee.meters.served.add(to: .resets)
+        backendFailed(session)
+      }
       end(handle, reset: true)
       return false
     case .destinationFailed: return destinationFailed(handle, session, source)
@@ -251,6 +259,7 @@ extension Worker {
       return false
     }
     session.pointee.broken = true
+    if source == .client { session.pointee.meters.served.add(to: .resets) }
     let opposite: Outcome
     let isStuck: Bool
     if source == .client {

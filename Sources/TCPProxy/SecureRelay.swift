@@ -46,6 +46,7 @@ extension Worker {
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, from source: Token.Subject
   ) -> Bool {
     let outcome = pump(session, from: source)
+    countBytes(session)
     let opposite: Token.Subject = source == .client ? .server : .client
     if let side = session.pointee.side(opposite), !session.pointee.isHolding(from: source) {
       side.pointee.owed = 0
@@ -263,7 +264,10 @@ extension Worker {
       session.pointee.lastActive = now
       return sourceEnded(handle, session, source)
     case .sourceFailed:
-      if source == .server { backendFailed(session) }
+      if source == .server {
+        session.pointee.meters.served.add(to: .resets)
+        backendFailed(session)
+      }
       end(handle, reset: true)
       return false
     case .destinationFailed: return destinationFailed(handle, session, source)
@@ -354,7 +358,10 @@ extension Worker {
   ) {
     session.pointee.broken = true
     let isClient = culprit == .client
-    if !isClient { backendFailed(session, "TLS: \(failure)") }
+    if !isClient {
+      session.pointee.meters.served.add(to: .faults)
+      backendFailed(session, "TLS: \(failure)")
+    }
     // Clients cut their streams every day.
     if failure.cause != .cut || !isClient {
       let subject =
@@ -377,6 +384,7 @@ extension Worker {
       return false
     }
     session.pointee.broken = true
+    if source == .client { session.pointee.meters.served.add(to: .resets) }
     let opposite: Token.Subject = source == .client ? .server : .client
     if source == .client {
       session.pointee.toServer.ended = true

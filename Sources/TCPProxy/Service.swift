@@ -7,8 +7,8 @@ import TLS
 public final class ListenerCounters: Sendable {
   /// Sessions open now.
   public let sessions = Atomic<Int>(0)
-  /// Sessions since the start.
-  public let sessionsTotal = Atomic<Int>(0)
+  /// What its sessions and requests have come to since the start.
+  public let meters: Meters
   /// Clients turned away by `allow`, `deny` or `perClient` since the start.
   public let refused = Atomic<Int>(0)
   /// Clients whose PROXY header was missing or malformed since the start.
@@ -18,7 +18,8 @@ public final class ListenerCounters: Sendable {
   /// Set while a worker has stopped accepting because of a limit: whoever ends a session tells the workers.
   let paused = Atomic<Bool>(false)
 
-  public init() {}
+  /// - Parameter workers: how many count in its meters.
+  public init(workers: Int = 1) { meters = Meters(workers: workers, scale: .fine) }
 }
 
 /// How a listener serves its clients: immutable, replaced as a whole by a reload. A session keeps the one that it

@@ -147,6 +147,8 @@ extension Worker {
     let destination = spares.entries[place].destination
     spares.entries[place].shelf.connected(handle)
     tellAnswer(destination.pool, spare.pointee.backend, since: spare.pointee.connectStart, failed: false)
+    MeterRows(pool: destination.pool.meters.row(index), backend: spare.pointee.backend.meters.row(index))
+      .record(.connect, from: spare.pointee.connectStart, to: clock())
     let life = destination.spareLifeNanoseconds
     // Up to a tenth earlier, so that what began together does not end together.
     let end = now.later(life - random.next() % (life / 10 + 1))
@@ -164,7 +166,7 @@ extension Worker {
     let (backend, destination) = (spares.entries[place].backend, spares.entries[place].destination)
     spares.entries[place].shelf.connectFailed(handle, now: now)
     if let handle { drop(handle) }
-    backend.connectFailures.add(1, ordering: .relaxed)
+    backend.meters.row(index).add(to: .connectFailures)
     tellAnswer(destination.pool, backend, since: start, failed: true)
     group.logger.debug("a spare connection to \(backend) failed: \(cause)")
     lookLater(place)
@@ -272,10 +274,14 @@ extension Worker {
     // What the server has said waits in the kernel, and the poller reports it again under the new token.
     established(handle, session, [])
     // With TLS to the backend its handshake shows whether the backend is there.
-    guard sessions.pointer(to: handle) != nil, session.pointee.isOnSpare, session.pointee.serverTLS.isEmpty,
-      session.pointee.isUntouched, session.pointee.phase == session.pointee.relaying
-    else { return }
-    session.pointee.phase = .poised
+    guard sessions.pointer(to: handle) != nil, session.pointee.isOnSpare, session.pointee.serverTLS.isEmpty else {
+      return
+    }
+    if session.pointee.isUntouched, session.pointee.phase == session.pointee.relaying {
+      session.pointee.phase = .poised
+    } else {
+      countServed(&session.pointee)
+    }
   }
 
   /// The first that a client does on a spare. Its bytes stay in its socket until the spare was looked at.
@@ -285,6 +291,7 @@ extension Worker {
     if readiness.isDisjoint(with: .reading) { return }
     if SocketIO.isKeptByPeer(session.pointee.server.number) {
       session.pointee.phase = session.pointee.relaying
+      countServed(&session.pointee)
       clientEvent(handle, readiness)
     } else {
       exchange(handle, session)
@@ -299,6 +306,7 @@ extension Worker {
       exchange(handle, session)
     } else if readiness.contains(.readable) {
       session.pointee.phase = session.pointee.relaying
+      countServed(&session.pointee)
       serverEvent(handle, readiness)
     }
   }
@@ -322,7 +330,6 @@ extension Worker {
     group.logger.debug("\(backend) closed a spare connection just as a session began on it: connecting anew")
     session.pointee.server.close()
     dropBackend(session)
-    if session.pointee.phase == .poised { backend.sessionsTotal.subtract(1, ordering: .relaxed) }
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting
     if attempt(backend, handle, session, mayUseSpare: false) { connect(handle) }

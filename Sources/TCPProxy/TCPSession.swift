@@ -47,8 +47,10 @@ struct TCPSession: ~Copyable {
   var toClient = Flow()
   /// When bytes last moved, or when the connect began.
   var lastActive: Instant
-  /// When the connect began, to the nanosecond; zero where nobody wants to know.
-  var connectStart = Instant.zero
+  /// When it was accepted, to the nanosecond.
+  let begun: Instant
+  /// When it got its backend, to the nanosecond.
+  var attempted = Instant.zero
   /// When the waiting for a backend ends.
   var waitEnd: Instant
   var timer = Timer.none
@@ -57,6 +59,10 @@ struct TCPSession: ~Copyable {
   /// Whose session it is: the socket's other end, or whom its PROXY header names. Nil for a unix socket.
   var clientAddress: IPAddress?
   var clientPort: UInt16
+  /// A connect is under way, and how long it takes is to be told.
+  var awaitsAnswer = false
+  /// It counts among the sessions of its backend.
+  var isCounted = false
   /// What it counts by for its client's limits.
   var ticket: ClientTable.Ticket?
   var greeting: Greeting?
@@ -64,10 +70,15 @@ struct TCPSession: ~Copyable {
   var clientTLS = Box<TLSSide>()
   /// What speaks TLS with the backend.
   var serverTLS = Box<TLSSide>()
+  /// Where it is counted.
+  var meters = MeterRows()
 
-  init(service: Service, client: consuming Descriptor, address: IPAddress?, port: UInt16, now: Instant) {
+  init(
+    service: Service, client: consuming Descriptor, address: IPAddress?, port: UInt16, begun: Instant, now: Instant
+  ) {
     self.service = service
     self.client = client
+    self.begun = begun
     clientAddress = address
     clientPort = port
     lastActive = now
@@ -80,14 +91,6 @@ struct TCPSession: ~Copyable {
     if !isRetrying { return }
     isRetrying = false
     destination?.pool.endRetry()
-  }
-
-  /// Tells the pool how long its backend took to answer, where the pool wants to know.
-  mutating func tellAnswer(failed: Bool) {
-    if connectStart == .zero { return }
-    let now = Clock.now
-    if let backend { destination?.pool.answered(backend, after: now - connectStart, failed: failed, now: now) }
-    connectStart = .zero
   }
 
   /// What speaks TLS on one side; nil where that is in the clear.

@@ -28,6 +28,8 @@ extension Worker {
   ) {
     let service = session.pointee.service
     service.counters.handshakes.done.add(1, ordering: .relaxed)
+    MeterRows(listener: session.pointee.meters.listener)
+      .record(.handshake, from: session.pointee.begun, to: clock())
     if side.pointee.engine.isResumed { service.counters.handshakes.resumed.add(1, ordering: .relaxed) }
     session.pointee.greeting?.serverName = side.pointee.engine.serverName?.description
     finishGreeting(handle, session, service.destination)

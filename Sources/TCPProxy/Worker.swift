@@ -25,6 +25,8 @@ struct Worker: ~Copyable {
   let tls = TLSBuffers()
   /// The clock as of the last wake-up.
   var now: Instant
+  /// The clock as of the event that is dealt with, to the nanosecond; zero until somebody asks: see `clock`.
+  var exact = Instant.zero
   /// Flows that had more to move than one turn allows: they go on in the next.
   var unfinished: [Token] = []
   /// Handshakes that wait for their turn.
@@ -34,7 +36,7 @@ struct Worker: ~Copyable {
   /// Sessions without a backend.
   var waiting: Set<Handle> = []
   /// Sessions that wait in the queue of their pool, and their places there.
-  var queued: [Handle: Handle] = [:]
+  var queued: [Handle: QueuePlace] = [:]
   /// Tells this worker that a place has come to the front; made once, as every pick carries it.
   let served: @Sendable (Pool, Backend, Handle) -> Void
   /// The same for exchanges.
@@ -75,6 +77,7 @@ struct Worker: ~Copyable {
       http.buffers.encryptionTime = now
       turns.renew()
       for index in 0..<count {
+        exact = .zero
         let (word, readiness) = poller.event(at: index)
         let token = Token(rawValue: word)
         switch token.subject {
@@ -88,8 +91,10 @@ struct Worker: ~Copyable {
         }
       }
       if !unfinished.isEmpty { continueUnfinished() }
+      exact = .zero
       if !turns.isEmpty { continueHandshakes() }
       while let token = timers.popExpired(now: now) {
+        exact = .zero
         switch token.subject {
         case .client, .server: sessionTimer(token.handle)
         case .worker, .listener: resumeAccepting()
@@ -108,6 +113,7 @@ struct Worker: ~Copyable {
 
   private mutating func readMailbox() {
     for message in group.mailboxes[index].take() {
+      exact = .zero
       switch message {
       case .adopt(let client, let service, let address, let port, let ticket):
         begin(Descriptor(adopting: client), service, address, port, ticket)
@@ -136,6 +142,7 @@ struct Worker: ~Copyable {
         tellDrained()
       case .logAccess(let log, let share):
         http.access = log.map { AccessDesk(log: $0, sampling: AccessSampling(share: share)) }
+      case .list(let scan): list(scan)
       case .verified(let answer): verified(answer)
       case .stop: isStopped = true
       }
@@ -162,15 +169,18 @@ struct Worker: ~Copyable {
     _ ticket: ClientTable.Ticket?
   ) {
     let socket = client.number
-    service.counters.sessionsTotal.add(1, ordering: .relaxed)
+    let meters = service.counters.meters.row(index)
+    meters.add(to: .sessions)
     if let http = service.http, !service.hasGreeting {
-      var client = HTTPClient(service: service, http: http, client: client, address: address, port: port, now: now)
+      var client = HTTPClient(
+        service: service, http: http, client: client, address: address, port: port, begun: clock(), now: now)
       client.ticket = ticket
+      client.connection.meters.listener = meters
       beginHTTP(client, watched: false)
       return
     }
     let handle = sessions.insert(
-      TCPSession(service: service, client: client, address: address, port: port, now: now))
+      TCPSession(service: service, client: client, address: address, port: port, begun: clock(), now: now))
     do throws(SystemError) {
       try poller.add(socket, .everyEdge, token: Token(.client, handle).rawValue)
     } catch {
@@ -180,6 +190,7 @@ struct Worker: ~Copyable {
     }
     guard let session = sessions.pointer(to: handle) else { return }
     session.pointee.ticket = ticket
+    session.pointee.meters.listener = meters
     if service.sessionNanoseconds != .max { session.pointee.lifeEnd = lifeEnd(service.sessionNanoseconds) }
     if service.hasGreeting {
       startGreeting(handle, session)
@@ -201,6 +212,7 @@ struct Worker: ~Copyable {
     _ handle: Handle, _ session: UnsafeMutablePointer<TCPSession>, _ destination: Destination
   ) {
     session.pointee.destination = destination
+    session.pointee.meters.pool = destination.pool.meters.row(index)
     session.pointee.waitEnd = now.later(destination.waitNanoseconds)
     connect(handle)
   }
@@ -219,11 +231,10 @@ struct Worker: ~Copyable {
     if session.failures > 0 { tried[handle] = nil }
     if session.phase == .waiting {
       waiting.remove(handle)
-      if let place = queued.removeValue(forKey: handle) { session.destination?.pool.leave(place) }
+      if let place = takePlace(handle, session.meters) { session.destination?.pool.leave(place) }
     }
     if let backend = session.backend {
-      backend.bytesToBackend.add(session.toServer.bytes, ordering: .relaxed)
-      backend.bytesToClient.add(session.toClient.bytes, ordering: .relaxed)
+      countEnd(&session)
       if session.toClient.bytes > 0 || session.toClient.ended, session.destination?.watchesOutcomes == true,
         backend.outcomes.succeed()
       {
@@ -232,6 +243,7 @@ struct Worker: ~Copyable {
       session.destination?.pool.release(backend)
     }
     let service = session.service
+    MeterRows(listener: session.meters.listener).record(.session, from: session.begun, to: clock())
     if let ticket = session.ticket { service.clients?.release(ticket) }
     let held = session.memory
     // The descriptors are closed here, before a place is given to somebody who needs two.

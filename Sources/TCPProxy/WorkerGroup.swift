@@ -25,6 +25,8 @@ enum WorkerMessage: Sendable {
   case trimSpares(Backend)
   /// From now on exchanges are logged there, or nowhere.
   case logAccess(AccessLogWriter?, share: Double)
+  /// Somebody wants to see the sessions: the next slice of them.
+  case list(SessionScan)
   /// A password that this worker asked for.
   case verified(PasswordVerifier.Answer)
   /// Accept what already waits, then close the listening sockets.

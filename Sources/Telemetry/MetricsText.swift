@@ -34,6 +34,12 @@ public struct MetricsText: Sendable {
     for sample in samples { put(name + "_total", sample.labels, String(sample.value)) }
   }
 
+  /// The same where it is not counted in whole numbers, such as seconds.
+  public mutating func counter(_ name: String, help: String, _ value: Double) {
+    begin(format == .openMetrics ? name : name + "_total", "counter", help)
+    put(name + "_total", [], Self.number(value))
+  }
+
   public mutating func counter(_ name: String, help: String, _ value: UInt64) {
     counter(name, help: help, [(labels: [], value: value)])
   }
@@ -48,32 +54,17 @@ public struct MetricsText: Sendable {
     gauge(name, help: help, [(labels: [], value: value)])
   }
 
-  /// Durations in seconds: from 128 µs to 134 s in buckets of powers of two, whose bounds are exact.
+  /// Durations in seconds.
   /// - Parameters:
   ///   - name: ends in `_seconds`.
-  ///   - samples: histograms of microseconds.
+  ///   - exponents: the bounds of the buckets are these powers of two, in microseconds; there they are exact.
   public mutating func durations(
-    _ name: String, help: String, _ samples: [(labels: Labels, microseconds: HistogramSnapshot)]
+    _ name: String, help: String, exponents: some Sequence<Int>, _ samples: [(labels: Labels, times: HistogramSnapshot)]
   ) {
     precondition(name.hasSuffix("_seconds"))
     begin(name, "histogram", help)
-    for sample in samples {
-      put(
-        name, sample.labels, sample.microseconds, exponents: 7...27,
-        bound: { Self.number(Double($0) / 1_000_000) }, sum: Double(sample.microseconds.sum) / 1_000_000)
-    }
-  }
-
-  /// Sizes in bytes: from 64 B to 1 GiB in buckets of powers of four.
-  /// - Parameter name: ends in `_bytes`.
-  public mutating func sizes(_ name: String, help: String, _ samples: [(labels: Labels, bytes: HistogramSnapshot)]) {
-    precondition(name.hasSuffix("_bytes"))
-    begin(name, "histogram", help)
-    for sample in samples {
-      put(
-        name, sample.labels, sample.bytes, exponents: stride(from: 6, through: 30, by: 2),
-        bound: { Self.number(Double($0)) }, sum: Double(sample.bytes.sum))
-    }
+    let bounds = exponents.map { UInt64(1) << UInt64($0) }
+    for sample in samples { put(name, sample.labels, sample.times, bounds) }
   }
 
   /// All of it. OpenMetrics ends in a mark, so that a reader knows that nothing was cut off.
@@ -113,18 +104,15 @@ public struct MetricsText: Sendable {
     put(" \(value)\n")
   }
 
-  /// Buckets count all that is not larger than their bound; the recorded values are whole numbers below it.
-  private mutating func put(
-    _ name: String, _ labels: Labels, _ histogram: HistogramSnapshot, exponents: some Sequence<Int>,
-    bound: (UInt64) -> String, sum: Double
-  ) {
-    for exponent in exponents {
-      let top = UInt64(1) << UInt64(exponent)
-      put(name + "_bucket", labels, String(histogram.count(below: top)), last: ("le", bound(top)))
+  /// Buckets count all that is not larger than their bound; the recorded times are whole numbers below it.
+  private mutating func put(_ name: String, _ labels: Labels, _ times: HistogramSnapshot, _ bounds: [UInt64]) {
+    for bound in bounds {
+      let text = Self.number(Double(bound) / 1_000_000)
+      put(name + "_bucket", labels, String(times.count(below: bound)), last: ("le", text))
     }
-    let count = String(histogram.count)
+    let count = String(times.count)
     put(name + "_bucket", labels, count, last: ("le", "+Inf"))
-    put(name + "_sum", labels, Self.number(sum))
+    put(name + "_sum", labels, Self.number(Double(times.sum) / 1_000_000))
     put(name + "_count", labels, count)
   }
 

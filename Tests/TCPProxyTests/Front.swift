@@ -13,7 +13,7 @@ final class Front {
   let pool: Pool
   let backends: [Backend]
   let address: SocketAddress
-  let counters = ListenerCounters()
+  let counters: ListenerCounters
   private var isStopped = false
   /// Where a worker stands still: see `holdWorker`.
   private let gate: Gate
@@ -25,10 +25,12 @@ final class Front {
     http: HTTPService? = nil, _ configure: (inout Destination.Settings) -> Void = { _ in },
     service configureService: (inout Service.Settings) -> Void = { _ in }
   ) throws {
-    backends = servers.map { Backend(pool: "web", name: "\($0)", address: $0) }
+    backends = servers.map { Backend(pool: "web", name: "\($0)", address: $0, workers: workers) }
+    counters = ListenerCounters(workers: workers)
     pool = Pool(
       name: "web", scheduler: scheduler,
-      members: backends.map { Member(backend: $0, connections: connections) }, initialHealth: { _ in .up })
+      members: backends.map { Member(backend: $0, connections: connections) }, workers: workers,
+      initialHealth: { _ in .up })
     let gate = try Gate()
     self.gate = gate
     incidents = Incidents(onFirst: { gate.pass() })
@@ -48,10 +50,12 @@ final class Front {
     group.open(
       0, sockets: sockets,
       service: Service(listener: "web", counters: counters, destination: destination, settings: settings))
-    let nobody = Pool(name: "nobody", scheduler: .roundRobin, members: [], initialHealth: { _ in .up })
+    let nobody = Pool(
+      name: "nobody", scheduler: .roundRobin, members: [], workers: workers, initialHealth: { _ in .up })
     group.open(
       1, sockets: others,
-      service: Service(listener: "dead", counters: ListenerCounters(), destination: Destination(pool: nobody)))
+      service: Service(
+        listener: "dead", counters: ListenerCounters(workers: workers), destination: Destination(pool: nobody)))
   }
 
   deinit { stop() }
@@ -66,7 +70,8 @@ final class Front {
   func reload(_ configure: (inout Destination.Settings) -> Void) {
     let destination = Self.destination(pool, configure)
     group.keepSpares([SpareOrder(destination, backends)].compactMap { $0 })
-    group.replace(0, service: Service(listener: "web", counters: ListenerCounters(), destination: destination))
+    group.replace(
+      0, service: Service(listener: "web", counters: ListenerCounters(workers: group.count), destination: destination))
   }
 
   /// As a verdict does.

@@ -42,7 +42,7 @@ struct HTTPStickyTests {
       for line in set { #expect(line.hasSuffix("; Path=/; HttpOnly; SameSite=Lax")) }
       return (
         set.first.map { String($0.dropFirst("Set-Cookie: ".count).prefix { $0 != ";" }) },
-        front.backends.map { $0.sessionsTotal.load(ordering: .relaxed) }
+        front.backends.map { Int($0.meters.sum(.sessions)) }
       )
     }
   }

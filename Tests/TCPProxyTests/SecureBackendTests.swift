@@ -28,10 +28,10 @@ import Testing
     #expect(try client.end() == .finished)
     try proxy.waitUntilAtRest()
     #expect(proxy.incidents.take() == [])
-    #expect(proxy.backends[0].connectFailures.load(ordering: .relaxed) == 1)
-    #expect(proxy.backends[0].sessionsTotal.load(ordering: .relaxed) == 0)
-    #expect(proxy.backends[1].connectFailures.load(ordering: .relaxed) == 0)
-    #expect(proxy.backends[1].sessionsTotal.load(ordering: .relaxed) == 1)
+    #expect(proxy.backends[0].meters.sum(.connectFailures) == 1)
+    #expect(proxy.backends[0].meters.sum(.sessions) == 0)
+    #expect(proxy.backends[1].meters.sum(.connectFailures) == 0)
+    #expect(proxy.backends[1].meters.sum(.sessions) == 1)
   }
 
   @Test func aWrongNameIsAFailedConnect() throws {
@@ -98,7 +98,7 @@ import Testing
       #expect(try client.end() == .finished)
     }
     try proxy.waitUntilAtRest()
-    #expect(proxy.backends.map { $0.sessionsTotal.load(ordering: .relaxed) } == [2, 2])
+    #expect(proxy.backends.map { $0.meters.sum(.sessions) } == [2, 2])
   }
 
   @Test(arguments: [Sides.server, .both])

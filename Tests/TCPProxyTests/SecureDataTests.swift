@@ -38,8 +38,8 @@ import Testing
     #expect(try client.end() == .finished)
     try sender.value()
     try setting.proxy.waitUntilAtRest()
-    #expect(setting.proxy.backends[0].bytesToBackend.load(ordering: .relaxed) == total << 20)
-    #expect(setting.proxy.backends[0].bytesToClient.load(ordering: .relaxed) == total << 20)
+    #expect(setting.proxy.backends[0].meters.sum(.bytesToBackends) == total << 20)
+    #expect(setting.proxy.backends[0].meters.sum(.bytesToClients) == total << 20)
     #expect(setting.server.errors == [])
   }
 

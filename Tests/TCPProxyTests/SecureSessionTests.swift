@@ -52,8 +52,8 @@ struct SecureSetting: @unchecked Sendable {
     #expect(try client.end() == .finished)
     try setting.proxy.waitUntilAtRest()
     #expect(setting.proxy.handshakes == (sides.client ? 1 : 0))
-    #expect(setting.proxy.backends[0].bytesToBackend.load(ordering: .relaxed) == 100_010)
-    #expect(setting.proxy.backends[0].bytesToClient.load(ordering: .relaxed) == 100_010)
+    #expect(setting.proxy.backends[0].meters.sum(.bytesToBackends) == 100_010)
+    #expect(setting.proxy.backends[0].meters.sum(.bytesToClients) == 100_010)
     #expect(setting.server.errors == [])
     #expect(setting.proxy.incidents.take() == [])
   }

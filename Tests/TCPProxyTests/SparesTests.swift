@@ -153,7 +153,7 @@ import Testing
     #expect(onSpares > 100 && closings > 100, "\(onSpares) sessions on spares, \(closings) closings, seed \(seed)")
     let backend = front.backends[0]
     front.stop()
-    #expect(backend.sessionsTotal.load(ordering: .relaxed) == 1000)
+    #expect(backend.meters.sum(.sessions) == 1000)
     #expect(backend.spares.load(ordering: .relaxed) == 0)
     #expect(backend.sessions.load(ordering: .relaxed) == 0)
     idle += server.acceptAll()
@@ -357,8 +357,8 @@ import Testing
     let front = try Front([address], scheduler: .peakEWMA) { $0.prewarm = 2 }
     let deadline = Clock.now.later(10_000_000_000)
     let backend = front.backends[0]
-    while backend.connectFailures.load(ordering: .relaxed) < 3, Clock.now < deadline { sched_yield() }
-    #expect(backend.connectFailures.load(ordering: .relaxed) >= 3)
+    while backend.meters.sum(.connectFailures) < 3, Clock.now < deadline { sched_yield() }
+    #expect(backend.meters.sum(.connectFailures) >= 3)
     let again = try HandServer(address)
     var ends: [End] = []
     try talk(try front.client(), again, &ends)

@@ -17,6 +17,7 @@ extension Worker {
     method: Method? = nil, closes: Bool, retryAfter: Int? = nil,
     extra: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
   ) {
+    client.pointee.connection.meters.add(to: .responses(status))
     let page = client.pointee.http.errorPages.page(for: status)
     let closes = closes || isDraining
     var details = ErrorPage.Details()
@@ -41,6 +42,7 @@ extension Worker {
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ response: LocalResponse,
     body: UnsafeRawBufferPointer, method: Method, closes: Bool
   ) {
+    client.pointee.connection.meters.add(to: .responses(response.status))
     let closes = closes || isDraining
     var response = response
     response.contentLength = body.count

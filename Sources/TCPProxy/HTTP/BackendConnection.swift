@@ -28,11 +28,15 @@ struct BackendConnection: ~Copyable {
   /// When it became idle.
   var idleSince = Instant.zero
   var timer = Timer.none
+  /// When its connect began, to the nanosecond; zero once that is over and told.
+  var connectStart: Instant
 
-  init(backend: Backend, destination: Destination, server: consuming Descriptor) {
+  init(backend: Backend, destination: Destination, server: consuming Descriptor, connectStart: Instant) {
+    self.connectStart = connectStart
     self.backend = backend
     self.destination = destination
     connection = Connection(server)
+    connection.isBackend = true
     if case .unix = backend.address { connection.isThorough = true }
   }
 

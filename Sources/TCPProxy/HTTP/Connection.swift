@@ -19,6 +19,13 @@ struct Connection: ~Copyable {
   var isFinished = false
   /// A read that comes back short may not have emptied the socket.
   var isThorough = false
+  /// Where its bytes are counted.
+  var meters = MeterRows()
+  /// It leads to a backend.
+  var isBackend = false
+  /// Bytes read and written, without TLS.
+  var received = 0
+  var sent = 0
 
   init(_ socket: consuming Descriptor) { self.socket = socket }
 
@@ -27,6 +34,18 @@ struct Connection: ~Copyable {
     if readiness.contains(.peerFinished) { isFinished = true }
     if !readiness.isDisjoint(with: [.error, .urgent]) { isThorough = true }
     if !readiness.isDisjoint(with: [.readable, .peerFinished, .hungUp, .error]) { isReadable = true }
+  }
+
+  @inline(__always)
+  mutating func count(received count: Int) {
+    received &+= count
+    meters.add(count, to: isBackend ? .bytesToClients : .bytesToBackends)
+  }
+
+  @inline(__always)
+  mutating func count(sent count: Int) {
+    sent &+= count
+    meters.add(count, to: isBackend ? .bytesToBackends : .bytesToClients)
   }
 
   /// The peer has ended and everything it sent is read.
@@ -124,6 +143,7 @@ struct HTTPBuffers: ~Copyable {
     if let side = connection.pointee.tls.pointer { return receive(connection, side, kept: kept, atMost: atMost) }
     switch SocketIO.receive(connection.pointee.socket.number, into: input + kept, count: atMost) {
     case .bytes(let count):
+      connection.pointee.count(received: count)
       // A short read has emptied the socket, so the next edge will tell of more; but not of an end that came with it.
       if count < atMost, !connection.pointee.isThorough, !connection.pointee.isFinished {
         connection.pointee.isReadable = false
@@ -156,6 +176,7 @@ struct HTTPBuffers: ~Copyable {
     _ bytes: UnsafeRawBufferPointer, to connection: UnsafeMutablePointer<Connection>, more: Bool = false
   ) -> Delivery {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { return connection.pointee.unsent.isEmpty ? .sent : .held }
+    connection.pointee.count(sent: bytes.count)
     if let side = connection.pointee.tls.pointer { return send(bytes, to: connection, side, more: more) }
     return write(base, bytes.count, to: connection, more: more)
   }

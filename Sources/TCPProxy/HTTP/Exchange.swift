@@ -67,6 +67,14 @@ struct Exchange: ~Copyable {
   let begun: Instant
   /// When the request was sent, to the nanosecond, where the scheduler wants to know.
   var sentAt = Instant.zero
+  /// When it got its backend, and when the request was sent, to the nanosecond.
+  var attempted = Instant.zero
+  var requested = Instant.zero
+  /// Where it is counted.
+  var meters = MeterRows()
+  /// It counts among the requests of its backend, and of its pool.
+  var isCounted = false
+  var isCountedByPool = false
   /// Bytes of the request and of the response, heads included.
   var bytesToBackend = 0
   /// Of the body alone, as far as it was not kept.

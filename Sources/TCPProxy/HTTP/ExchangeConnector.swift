@@ -25,6 +25,7 @@ extension Worker {
         }
         exchange.pointee.awaitsRetry = false
         exchange.pointee.isRetrying = true
+        exchange.pointee.meters.pool?.add(to: .retries)
       }
       let avoided = exchange.pointee.failures == 0 ? [] : http.tried[handle] ?? []
       var key: UInt64?
@@ -44,7 +45,8 @@ extension Worker {
         wait(handle, exchange, until: exchange.pointee.waitEnd)
         return
       case .queued(let place):
-        http.queued[handle] = place
+        http.queued[handle] = QueuePlace(handle: place, since: clock())
+        exchange.pointee.meters.pool?.add(to: .queued)
         exchange.pointee.phase = .waiting
         setDeadline(exchange.pointee.client, client, now.later(destination.queueNanoseconds))
         return
@@ -67,7 +69,9 @@ extension Worker {
 
   /// A place in a pool's queue has come to the front.
   mutating func grantedExchange(_ handle: Handle, _ pool: Pool, _ backend: Backend) {
-    guard let exchange = http.exchanges.pointer(to: handle), http.queued.removeValue(forKey: handle) != nil else {
+    guard let exchange = http.exchanges.pointer(to: handle),
+      takePlace(ofExchange: handle, exchange.pointee.meters) != nil
+    else {
       pool.release(backend)
       return
     }
@@ -81,6 +85,9 @@ extension Worker {
   ) -> Bool {
     if !http.waiting.isEmpty { http.waiting.remove(handle) }
     exchange.pointee.backend = backend
+    exchange.pointee.meters.backend = backend.meters.row(index)
+    exchange.pointee.isCounted = false
+    exchange.pointee.attempted = clock()
     if exchange.pointee.notes.access.isLogged { exchange.pointee.notes.access.attempt(at: Clock.now) }
     let destination = exchange.pointee.destination
     if destination.pool.schedulerNeeds.contains(.answers) { exchange.pointee.sentAt = Clock.now }
@@ -109,6 +116,7 @@ extension Worker {
     case .failed(let error):
       if error.isExhaustion {
         exchange.pointee.backend = nil
+        exchange.pointee.meters.backend = nil
         exchange.pointee.sentAt = .zero
         destination.pool.release(backend)
         descriptorsExhausted(error)
@@ -156,13 +164,17 @@ extension Worker {
   ) -> Bool {
     let number = socket.number
     let server = http.servers.insert(
-      BackendConnection(backend: backend, destination: exchange.pointee.destination, server: socket))
+      BackendConnection(
+        backend: backend, destination: exchange.pointee.destination, server: socket,
+        connectStart: exchange.pointee.attempted))
+    http.servers.pointer(to: server)?.pointee.connection.meters = exchange.pointee.meters.served
     assign(server, handle, exchange)
     do throws(SystemError) {
       try poller.add(number, .everyEdge, token: Token(.httpServer, server).rawValue)
       return true
     } catch {
-      group.incidents.add(.failed, backend.pool, cause: "watching a backend failed: \(error)")
+      let listener = http.clients.pointer(to: exchange.pointee.client)?.pointee.service.listener ?? backend.pool
+      group.incidents.add(.failed, listener, cause: "watching a backend failed: \(error)")
       exchange.pointee.notes.access.ending = .failed
       fail(handle, exchange, 503)
       return false
@@ -246,7 +258,9 @@ extension Worker {
     tellAnswer(exchange, failed: true)
     exchange.pointee.endRetry()
     exchange.pointee.backend = nil
-    backend.connectFailures.add(1, ordering: .relaxed)
+    if wasConnected { countRequest(&exchange.pointee) }
+    exchange.pointee.meters.backend?.add(to: wasConnected ? .resets : .connectFailures)
+    exchange.pointee.meters.backend = nil
     if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
     destination.pool.release(backend)
     exchange.pointee.failures += 1

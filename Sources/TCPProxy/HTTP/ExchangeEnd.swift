@@ -56,7 +56,7 @@ extension Worker {
     if exchange.failures > 0 { http.tried[handle] = nil }
     if exchange.phase == .waiting {
       http.waiting.remove(handle)
-      if let place = http.queued.removeValue(forKey: handle) { exchange.destination.pool.leave(place) }
+      if let place = takePlace(ofExchange: handle, exchange.meters) { exchange.destination.pool.leave(place) }
     }
     if let client = http.clients.pointer(to: exchange.client) {
       client.pointee.exchange = .none
@@ -70,9 +70,10 @@ extension Worker {
       releaseServer(exchange.server, isReusable: isReusable)
     }
     if let backend = exchange.backend {
-      if exchange.status != 0 { backend.sessionsTotal.add(1, ordering: .relaxed) }
-      backend.bytesToBackend.add(exchange.bytesToBackend, ordering: .relaxed)
-      backend.bytesToClient.add(exchange.bytesToClient, ordering: .relaxed)
+      if exchange.phase == .answering {
+        countRequest(&exchange)
+        exchange.meters.served.record(.session, from: exchange.attempted, to: clock())
+      }
       exchange.destination.pool.release(backend)
     }
   }
@@ -193,6 +194,7 @@ extension Worker {
     http.buffers.forget(&client.pointee.connection)
     guard let ended = http.clients.remove(handle) else { return }
     let service = ended.service
+    ended.connection.meters.record(.session, from: ended.begun, to: clock())
     if let ticket = ended.ticket { service.clients?.release(ticket) }
     // The descriptor is closed here, before the place is given to somebody who needs it.
     _ = consume ended
@@ -257,6 +259,7 @@ extension Worker {
     case .idle:
       endClient(handle, reset: false)
     case .head:
+      client.pointee.connection.meters.add(to: .requests)
       group.incidents.add(
         .badRequest, client.pointee.service.listener,
         cause: "no whole request head within timeouts.request, from \(client.pointee.name)")
@@ -275,6 +278,7 @@ extension Worker {
     let handle = client.pointee.exchange
     guard let exchange = http.exchanges.pointer(to: handle) else { return }
     if client.pointee.exchangeEnd <= now {
+      if exchange.pointee.phase == .answering { exchange.pointee.meters.served.add(to: .timeouts) }
       group.incidents.add(
         .badResponse, exchange.pointee.destination.pool.name,
         cause: "an exchange was not over within its route's timeout")
@@ -302,6 +306,7 @@ extension Worker {
       } else {
         // Its body does not come, or the backend does not take it.
         let isClients = http.servers.pointer(to: exchange.pointee.server)?.pointee.connection.unsent.isEmpty ?? true
+        if !isClients { exchange.pointee.meters.served.add(to: .timeouts) }
         fail(handle, exchange, isClients ? 408 : 504)
       }
     }

@@ -51,6 +51,8 @@ struct HTTPClient: ~Copyable {
   var isAskedAgain = false
   /// Requests so far.
   var requests: UInt32 = 0
+  /// When it was accepted, to the nanosecond.
+  let begun: Instant
   /// When patience with the phase ends.
   var deadline: Instant
   var timer = Timer.none
@@ -66,8 +68,9 @@ struct HTTPClient: ~Copyable {
 
   init(
     service: Service, http: HTTPService, client: consuming Descriptor, address: IPAddress?, port: UInt16,
-    now: Instant
+    begun: Instant, now: Instant
   ) {
+    self.begun = begun
     self.service = service
     self.http = http
     connection = Connection(client)

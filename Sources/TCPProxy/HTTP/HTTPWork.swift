@@ -31,7 +31,7 @@ struct HTTPWork: ~Copyable {
   /// Exchanges without a backend.
   var waiting: Set<Handle> = []
   /// Exchanges that wait in the queue of their pool, and their places there.
-  var queued: [Handle: Handle] = [:]
+  var queued: [Handle: QueuePlace] = [:]
   var encoders = EncoderPool()
   /// Where passwords are asked for; there with the first.
   var desk: CredentialsDesk?

@@ -37,8 +37,9 @@ extension Worker {
     guard let session = sessions.remove(handle) else { return }
     var client = HTTPClient(
       service: session.service, http: http, client: session.client, address: session.clientAddress,
-      port: session.clientPort, now: now)
+      port: session.clientPort, begun: session.begun, now: now)
     client.ticket = session.ticket
+    client.connection.meters.listener = session.meters.listener
     client.serverName = session.greeting?.serverName
     client.connection.tls = session.clientTLS
     client.connection.isReadable = true
@@ -124,6 +125,7 @@ extension Worker {
       }
     case .fault(let fault):
       client.pointee.service.counters.malformed.add(1, ordering: .relaxed)
+      client.pointee.connection.meters.add(to: .requests)
       group.incidents.add(
         .badRequest, client.pointee.service.listener, cause: "\(fault), from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .badRequest, status: fault.status) }
@@ -155,6 +157,7 @@ extension Worker {
     note(head, bytes, of: client)
     http.isAskedAgain = client.pointee.isAskedAgain
     client.pointee.isAskedAgain = false
+    if !http.isAskedAgain { client.pointee.connection.meters.add(to: .requests) }
     if !http.isAskedAgain, let limit = client.pointee.http.requestLimit, let address = http.notes.client,
       case .tooFast(let seconds) = limit.admit(address, now: now)
     {
@@ -176,6 +179,8 @@ extension Worker {
     var exchange = Exchange(
       client: handle, head: head, request: request, destination: destination, notes: http.notes, route: route,
       maxBody: client.pointee.http.maxBody, now: now)
+    exchange.meters = client.pointee.connection.meters
+    exchange.meters.pool = destination.pool.meters.row(index)
     if let cookies = destination.cookies { exchange.notes.visit = visit(cookies, bytes) }
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }

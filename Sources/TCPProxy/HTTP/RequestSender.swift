@@ -14,6 +14,11 @@ extension Worker {
     if exchange.pointee.notes.access.isLogged, !exchange.pointee.isReused {
       exchange.pointee.notes.access.connected = Clock.now
     }
+    exchange.pointee.requested = clock()
+    if server.pointee.connectStart != .zero {
+      exchange.pointee.meters.record(.connect, from: server.pointee.connectStart, to: exchange.pointee.requested)
+      server.pointee.connectStart = .zero
+    }
     exchange.pointee.isSent = false
     exchange.pointee.requestChunks = ChunkedEncoder()
     guard parse(handle, exchange, client) else {

@@ -223,6 +223,7 @@ extension Worker {
     // Who has not said all will not be asked to: the connection could not be used again before.
     if !exchange.pointee.requestBody.hasEnded { exchange.pointee.keepsClient = false }
     if isDraining { exchange.pointee.keepsClient = false }
+    countAnswer(exchange, head.status)
     tellAnswer(exchange, failed: false)
     exchange.pointee.endRetry()
     if exchange.pointee.destination.watchesOutcomes, let backend = exchange.pointee.backend {
@@ -334,6 +335,7 @@ extension Worker {
       exchange.pointee.phase = .waiting
       if let backend = exchange.pointee.backend {
         exchange.pointee.backend = nil
+        exchange.pointee.meters.backend = nil
         exchange.pointee.sentAt = .zero
         exchange.pointee.endRetry()
         exchange.pointee.destination.pool.release(backend)
@@ -347,6 +349,7 @@ extension Worker {
       if let backend = exchange.pointee.backend, exchange.pointee.destination.watchesOutcomes, backend.outcomes.fail() {
         group.onOutcome(backend, cause)
       }
+      exchange.pointee.meters.served.add(to: .resets)
       group.incidents.add(.badResponse, pool, cause: "\(cause), at \(name)")
       exchange.pointee.notes.access.ending = .backendReset
       fail(handle, exchange, 502)
@@ -358,6 +361,7 @@ extension Worker {
   /// The response cannot be used, or does not come. Nothing of it has reached the client.
   mutating func responseFailed(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ status: UInt16) {
     exchange.pointee.keepsServer = false
+    exchange.pointee.meters.served.add(to: status == 504 ? .timeouts : .faults)
     if let backend = exchange.pointee.backend, exchange.pointee.destination.watchesOutcomes, backend.outcomes.fail() {
       group.onOutcome(backend, status == 504 ? "no response within timeouts.response" : "a response that is no HTTP")
     }
@@ -368,6 +372,12 @@ extension Worker {
   mutating func cutResponse(
     _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ ending: AccessEnding
   ) {
+    switch ending {
+    case .backendReset: exchange.pointee.meters.served.add(to: .resets)
+    case .backendTimeout: exchange.pointee.meters.served.add(to: .timeouts)
+    case .badResponse: exchange.pointee.meters.served.add(to: .faults)
+    default: break
+    }
     endClient(exchange.pointee.client, reset: true, ending)
   }
 }

@@ -59,6 +59,7 @@ extension HTTPBuffers {
         return .failed(.connectionCut)
       }
       if decryption.count > 0 {
+        connection.pointee.count(received: decryption.count)
         if kept > 0 { connection.pointee.unread.free(into: &blocks) }
         // The end is told by the next read.
         if side.pointee.hasEnded { connection.pointee.isReadable = true }

@@ -29,6 +29,7 @@ extension Worker {
       case .needsRoom(let needed): http.buffers.growHead(to: needed)
       }
     }
+    countAnswer(exchange, head.status)
     tellAnswer(exchange, failed: false)
     exchange.pointee.endRetry()
     let rest = UnsafeRawBufferPointer(rebasing: bytes[head.length...])
@@ -93,7 +94,7 @@ extension Worker {
     let ticket = endedClient.ticket
     var session = TCPSession(
       service: service, client: endedClient.connection.socket, address: endedClient.address, port: endedClient.port,
-      now: now)
+      begun: endedClient.begun, now: now)
     session.ticket = ticket
     session.destination = endedExchange.destination
     session.backend = backend
@@ -106,7 +107,13 @@ extension Worker {
     session.toServer.bytes = bytesToBackend
     session.toClient.bytes = head + rest
     session.toServer.spill = early
-    backend.sessionsTotal.add(1, ordering: .relaxed)
+    session.attempted = endedExchange.attempted
+    session.meters = endedExchange.meters
+    session.isCounted = true
+    // What waits in the spills was counted when it came or was given away, but for the backend.
+    session.meters.served.add(session.toServer.spill.size, to: .bytesToBackends)
+    session.toServer.counted = session.toServer.bytes + session.toServer.spill.size
+    session.toClient.counted = session.toClient.bytes + session.toClient.spill.size
     let clientSocket = session.client.number
     let serverSocket = session.server.number
     let sessionHandle = sessions.insert(session)

@@ -8,6 +8,18 @@ struct BackendNote: Sendable {
   var since: WallTime
   /// Of its verdict, since the start.
   var changes = 0
+  /// How often it was ejected, and held down.
+  var ejections = 0
+  var holds = 0
+
+  /// Takes in what it is now.
+  mutating func note(_ state: BackendStatus.State, now: WallTime) {
+    if state == self.state { return }
+    self.state = state
+    since = now
+    if state == .ejected { ejections += 1 }
+    if state == .held { holds += 1 }
+  }
 }
 
 extension RunningPool {
@@ -28,10 +40,7 @@ extension RunningPool {
 
   /// Looks at a backend of which something may have changed.
   mutating func note(_ member: Int) {
-    let state = state(of: member)
-    guard notes[member].state != state else { return }
-    notes[member].state = state
-    notes[member].since = .now
+    notes[member].note(state(of: member), now: .now)
   }
 
   /// Notes of all backends; of those that were there before what is known of them.
@@ -42,10 +51,7 @@ extension RunningPool {
         former.backends.firstIndex { $0 === backends[member] }.map { former.notes[$0] }
       }
       guard var note = before else { return BackendNote(state: state, since: .now) }
-      if note.state != state {
-        note.state = state
-        note.since = .now
-      }
+      note.note(state, now: .now)
       return note
     }
   }

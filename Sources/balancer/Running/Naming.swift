@@ -33,7 +33,7 @@ extension Supervisor {
     var running: RunningPool
     do throws(TLSProblems) {
       running = try RunningPool(
-        former.configuration, tls: tls, names: names, overrides: overrides, former: former)
+        former.configuration, tls: tls, names: names, overrides: overrides, workers: workers.count, former: former)
     } catch {
       log.logger("names").error("pool \(name) keeps the backends that it has: \(error)")
       return

@@ -128,11 +128,13 @@ extension Supervisor {
       self.tls = tls
       for pool in configuration.pools {
         pools[pool.name] = try RunningPool(
-          pool, tls: tls, names: running.names, overrides: running.overrides, former: running.pools[pool.name])
+          pool, tls: tls, names: running.names, overrides: running.overrides, workers: running.workers.count,
+          former: running.pools[pool.name])
       }
       for listener in configuration.listeners {
         listeners[listener.name] = try RunningListener(
-          listener, pools: pools, tls: tls, files: files, former: running.listeners[listener.name])
+          listener, pools: pools, tls: tls, files: files, workers: running.workers.count,
+          former: running.listeners[listener.name])
       }
       opened = try running.entrances.open(configuration.listeners.compactMap { [listeners] in listeners[$0.name] })
       admin = try running.admin.prepare(configuration, files)
@@ -167,6 +169,7 @@ extension Supervisor {
     for entrance in plan.opened { open(entrance, logger) }
     openAdmin(plan.admin)
     backendsChanged(removed: removed)
+    forgetMeters()
     // A higher limit may let clients in.
     workers.resumeAccepting()
   }

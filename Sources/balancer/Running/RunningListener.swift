@@ -25,9 +25,10 @@ struct RunningListener {
   /// - Parameters:
   ///   - pools: all of the configuration, by name.
   ///   - files: that the configuration names.
+  ///   - workers: how many count what they do.
   init(
     _ configuration: ListenerConfiguration, pools: [String: RunningPool], tls: TLSContexts, files: ListenerFiles,
-    former: RunningListener?
+    workers: Int, former: RunningListener?
   ) throws {
     var addresses: [SocketAddress] = []
     for endpoint in configuration.listen {
@@ -35,23 +36,24 @@ struct RunningListener {
         addresses.append(address)
       }
     }
-    try self.init(configuration, addresses, pools, tls, files, former)
+    try self.init(
+      configuration, addresses, pools, tls, files, former?.counters ?? ListenerCounters(workers: workers), former)
   }
 
   /// The same with what has become of its certificates.
   func renewed(pools: [String: RunningPool], tls: TLSContexts) -> RunningListener {
     // What could be assembled before can be assembled again.
-    (try? RunningListener(configuration, addresses, pools, tls, files, self)) ?? self
+    (try? RunningListener(configuration, addresses, pools, tls, files, counters, self)) ?? self
   }
 
   private init(
     _ configuration: ListenerConfiguration, _ addresses: [SocketAddress], _ pools: [String: RunningPool],
-    _ tls: TLSContexts, _ files: ListenerFiles, _ former: RunningListener?
+    _ tls: TLSContexts, _ files: ListenerFiles, _ counters: ListenerCounters, _ former: RunningListener?
   ) throws {
     self.configuration = configuration
     self.files = files
     self.addresses = addresses
-    counters = former?.counters ?? ListenerCounters()
+    self.counters = counters
     var settings = Service.Settings(configuration)
     settings.tls = tls.servers[configuration.name]?.context
     if settings.perClient != nil {

@@ -30,8 +30,9 @@ struct RunningPool {
   var verdicts: PoolVerdicts
 
   /// Builds the pool of a configuration; backends that ran before are taken over from `former`.
+  /// - Parameter workers: how many count what they do.
   init(
-    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, overrides all: Overrides,
+    _ configuration: PoolConfiguration, tls: TLSContexts, names: NameBook, overrides all: Overrides, workers: Int,
     former: RunningPool?
   ) throws(TLSProblems) {
     resolved = configuration.resolved(by: names)
@@ -39,7 +40,7 @@ struct RunningPool {
       let address: SocketAddress = if case .at(let address, _) = backend.place { address } else { .nowhere }
       let labels = backend.configuration.labels
       return former?.backends.first { $0.name == backend.name && $0.address == address && $0.labels == labels }
-        ?? Backend(pool: configuration.name, name: backend.name, address: address, labels: labels)
+        ?? Backend(pool: configuration.name, name: backend.name, address: address, labels: labels, workers: workers)
     }
     self.configuration = configuration
     self.backends = backends
@@ -75,7 +76,8 @@ struct RunningPool {
     } else {
       pool = Pool(
         name: configuration.name, scheduler: SchedulerKind(configuration.scheduler), members: members,
-        queue: configuration.queue, slowStart: slowStart, initialHealth: { $0.isResolved ? initial : .down })
+        queue: configuration.queue, slowStart: slowStart, workers: workers,
+        initialHealth: { $0.isResolved ? initial : .down })
       prepared = nil
     }
     stickiness = configuration.sticky.flatMap { sticky in

@@ -9,24 +9,36 @@ import TLS
 
 /// The program as it stands, in plain values. Nothing is written here: texts are the admin server's business.
 extension Supervisor {
-  var status: ProgramStatus {
+  /// - Parameter withNumbers: with rates and percentiles.
+  func status(withNumbers: Bool) -> ProgramStatus {
+    let totals = incidents.totals
+    let now = Clock.now
     var status = ProgramStatus()
     status.version = Balancer.version
     status.process = getpid()
     status.isDraining = isDraining
     status.startedAt = startedAt
-    status.uptime = Clock.now - started
+    status.uptime = now - started
     status.workers = workers.count
     status.connections = admission.sessions.load(ordering: .relaxed)
     status.connectionLimit = admission.limit
     status.configuration = reloads
-    status.listeners = configuration.listeners.compactMap { listeners[$0.name]?.status }
-    status.pools = configuration.pools.compactMap { pools[$0.name] }.map { poolStatus($0) }
+    status.listeners = configuration.listeners.compactMap { listeners[$0.name] }.map { listener in
+      var status = listener.status
+      add(to: &status, listener, totals, now: withNumbers ? now : nil)
+      return status
+    }
+    status.pools = configuration.pools.compactMap { pools[$0.name] }.map {
+      poolStatus($0, totals, now: withNumbers ? now : nil)
+    }
     status.certificates = tls.certificates.map(\.status)
     return status
   }
 
-  private func poolStatus(_ running: RunningPool) -> PoolStatus {
+  /// - Parameter now: nil leaves rates and percentiles out.
+  private func poolStatus(
+    _ running: RunningPool, _ totals: [Incidents.Event: Int], now: Instant?
+  ) -> PoolStatus {
     let standing = running.pool.standing
     var status = PoolStatus()
     status.name = running.configuration.name
@@ -37,17 +49,17 @@ extension Supervisor {
     status.weightLeft = standing.percentLeft
     status.waiting = running.pool.waiting
     status.queueLimit = running.configuration.queue
-    status.backends = running.backends.indices.map { backendStatus($0, in: running) }
-    for backend in status.backends {
-      status.sessions += backend.sessions
-      status.totals.sessions += backend.totals.sessions
-      status.totals.bytesToBackends += backend.totals.bytesToBackend
-      status.totals.bytesFromBackends += backend.totals.bytesFromBackend
-    }
+    status.backends = running.backends.indices.map { backendStatus($0, in: running, now: now) }
+    for backend in status.backends { status.sessions += backend.sessions }
+    add(to: &status, running, totals, now: now)
     return status
   }
 
   func backendStatus(_ member: Int, in running: RunningPool) -> BackendStatus {
+    backendStatus(member, in: running, now: Clock.now)
+  }
+
+  private func backendStatus(_ member: Int, in running: RunningPool, now: Instant?) -> BackendStatus {
     let backend = running.backends[member]
     let configured = running.resolved[member].configuration
     let override = running.overrides[member]
@@ -68,10 +80,7 @@ extension Supervisor {
     status.check = check.map { .init($0) }
     status.why = why(member, status.state, in: running, check)
     status.changes = running.notes[member].changes
-    status.totals.sessions = backend.sessionsTotal.load(ordering: .relaxed)
-    status.totals.connectFailures = backend.connectFailures.load(ordering: .relaxed)
-    status.totals.bytesToBackend = backend.bytesToBackend.load(ordering: .relaxed)
-    status.totals.bytesFromBackend = backend.bytesToClient.load(ordering: .relaxed)
+    add(to: &status, backend, now: now)
     return status
   }
 
@@ -119,7 +128,6 @@ extension RunningListener {
     status.pools = configuration.pools
     status.sessions = counters.sessions.load(ordering: .relaxed)
     status.limit = configuration.connections
-    status.totals.sessions = counters.sessionsTotal.load(ordering: .relaxed)
     status.totals.refused = counters.refused.load(ordering: .relaxed)
     return status
   }

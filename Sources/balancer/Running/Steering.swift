@@ -20,11 +20,20 @@ extension Supervisor {
           question.ticket,
           obstacles.isEmpty ? .text(200, "ready\n") : .text(503, obstacles.map { $0 + "\n" }.joined()))
       case .status:
-        let status = status
+        let status = status(withNumbers: true)
         server.answer(question.ticket, .json { status.json.closed() })
       case .configuration:
         let (configuration, overrides) = (configuration, overrides)
         server.answer(question.ticket, .json { Self.document(configuration, overrides) })
+      case .sessions(let query): try listSessions(query, question.ticket)
+      case .metrics(let accept):
+        let (figures, format) = (metricsFigures, MetricsText.Format(accept: accept))
+        server.answer(
+          question.ticket,
+          AdminAnswer(contentType: "\(format.contentType)") {
+            var page = MetricsPage(figures, ProcessUsage.current, format)
+            return page.written()
+          })
       case .reload:
         if isDraining { throw AdminError(.conflict, "the program is ending: nothing is reloaded any more") }
         log.logger("admin").notice("\(question.peer) asks for a reload")
@@ -99,7 +108,9 @@ extension Supervisor {
 
   /// Carries out what the overrides say of a backend now.
   private mutating func override(_ former: RunningPool, _ member: Int) throws(TLSProblems) {
-    var running = try RunningPool(former.configuration, tls: tls, names: names, overrides: overrides, former: former)
+    var running = try RunningPool(
+      former.configuration, tls: tls, names: names, overrides: overrides, workers: workers.count,
+      former: former)
     running.commit()
     pools[former.configuration.name] = running
     let backend = running.backends[member]

@@ -36,13 +36,15 @@ struct Supervisor: ~Copyable {
   var reloads = ConfigurationStatus()
   var reloadWaiters: [AdminTicket] = []
   let trialChecks = TrialChecks()
+  /// What rates and percentiles are made of.
+  var windows: MeterWindows
   let startedAt: WallTime
   let started: Instant
   let admission: Admission
   let workers: WorkerGroup
   let checker: HealthChecker
   private let checkerThread: Reactor.Thread
-  private let incidents: Incidents
+  let incidents: Incidents
   private var incidentReporter: IncidentReporter
   var healthReporter: HealthReporter
   var suspicion = NetworkSuspicion()
@@ -110,17 +112,18 @@ struct Supervisor: ~Copyable {
     names.add(configuration.hostNames)
     try resolver.answer(&names, interruption: signals.descriptor)
 
+    let workerCount = configuration.workers.count
     var pools: [String: RunningPool] = [:]
     for pool in configuration.pools {
-      pools[pool.name] = try RunningPool(pool, tls: tls, names: names, overrides: Overrides(), former: nil)
+      pools[pool.name] = try RunningPool(
+        pool, tls: tls, names: names, overrides: Overrides(), workers: workerCount, former: nil)
     }
     var listeners: [String: RunningListener] = [:]
     for listener in configuration.listeners {
       listeners[listener.name] = try RunningListener(
-        listener, pools: pools, tls: tls, files: files, former: nil)
+        listener, pools: pools, tls: tls, files: files, workers: workerCount, former: nil)
     }
 
-    let workerCount = configuration.workers.count
     var warnings: [String] = []
     let inherited = InheritedSockets(environment: { getenv($0).map { String(cString: $0) } }, warnings: &warnings)
     var entrances = Entrances(inherited: inherited, workers: workerCount)
@@ -161,6 +164,7 @@ struct Supervisor: ~Copyable {
     self.admin = admin
     startedAt = .now
     started = Clock.now
+    windows = MeterWindows(now: started)
     reloads.file = file.path
     reloads.loadedAt = startedAt
     self.admission = admission
@@ -272,7 +276,7 @@ struct Supervisor: ~Copyable {
     while exitStatus == nil {
       let deadline = [
         incidentReporter.restUntil, healthReporter.nextTick, nextJudgement, upkeep.next, names.nextDue, awaited?.end,
-        drainEnd,
+        drainEnd, windows.next,
       ]
       .compactMap { $0 }.min()
       let count = poller.wait(timeout: Poller.timeout(until: deadline, now: Clock.now))
@@ -286,6 +290,7 @@ struct Supervisor: ~Copyable {
       }
       let now = Clock.now
       if let end = incidentReporter.restUntil, end <= now { incidentReporter.report(incidents, now: now) }
+      sampleMeters(now: now)
       judge(now: now)
       tendTLS(now: now)
       lookUpNames(now: now)

@@ -13,7 +13,7 @@ final class Proxy {
   let group: WorkerGroup
   let admission = Admission(maximum: 100_000)
   let incidents = Incidents(onFirst: {})
-  let counters = ListenerCounters()
+  let counters: ListenerCounters
   let pool: Pool
   let backends: [Backend]
   let service: Service
@@ -32,10 +32,13 @@ final class Proxy {
   ) throws {
     backends = servers.enumerated().map { index, server in
       Backend(
-        pool: "app", name: "b\(index + 1)", address: .ip(IPAddress(ipv4: 0x7F00_0001), port: server.port))
+        pool: "app", name: "b\(index + 1)", address: .ip(IPAddress(ipv4: 0x7F00_0001), port: server.port),
+        workers: workers)
     }
     pool = Pool(
-      name: "app", scheduler: scheduler, members: backends.map { Member(backend: $0) }, initialHealth: { _ in .up })
+      name: "app", scheduler: scheduler, members: backends.map { Member(backend: $0) }, workers: workers,
+      initialHealth: { _ in .up })
+    counters = ListenerCounters(workers: workers)
     var serviceSettings = Service.Settings()
     serviceSettings.tls = tls
     var destinationSettings = Destination.Settings()
