@@ -1,52 +1,22 @@
-"""The dashboard of the admin server, and the demo's own page, in a real browser."""
+"""The dashboard of the admin server, in a real browser: what it shows, and what it does when it is told to."""
 
 import datetime
 import http.client
 import json
-import os
-import re
-import signal
-import string
-import time
-from pathlib import Path
 
 import browser
-import packages
-import wrk
-from balancer import Balancer
+import screenshots
 from browser import Browser
-from commands import Load, expect, expect_equal, run
+from commands import expect, expect_equal
 from failure import Failure
-from ports import is_listening
+from watched import address, nginx, start_again, watched
 
 NEEDS = {"nginx": "nginx", "wrk": "wrk", **browser.NEEDS}
-LIMIT = 120
-ROOT = Path(__file__).resolve().parent.parent.parent
+LIMIT = 90
 TOKEN = "correct.horse-battery_staple"
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 # Of the log line and of what the page shows.
 WITHIN = 2.0
-
-CONFIGURATION = string.Template("""
-daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr notice;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    add_header X-Server ${name};
-    location = / { return 200 "ok"; }
-  }
-}
-""")
 
 # A page's own clock says when it has shown something, however slow the driver is.
 WATCH = """
@@ -90,7 +60,7 @@ CONTRAST = """
 def check(stage):
   with Browser(stage) as page:
     if stage.screenshots:
-      draw(stage, page)
+      screenshots.draw(stage, page)
       return
     servers = [nginx(stage, f"nginx-{letter}") for letter in "abc"]
     balancer = watched(stage, servers)
@@ -100,7 +70,6 @@ def check(stage):
     check_many(stage, page, balancer)
     check_loss(stage, page, balancer)
     check_token(stage, page, balancer, servers)
-    check_demo(stage, page)
 
 
 def check_health(stage, page, balancer, servers):
@@ -206,7 +175,7 @@ def check_reading(stage, page, balancer):
     page.wait("document.querySelector('.backends').innerText.includes(arguments[0] + '.sock')", "its name", HOSTILE)
     page.wait("document.querySelector('.labels').innerText.includes(arguments[0])", "its label", HOSTILE)
     page.wait("document.querySelector('#log').innerText.includes(arguments[0])", "its event", "no such socket file")
-    page.wait("document.querySelector('#log').innerText.includes(arguments[0])", "the reload", "+ backend service/unix:")
+    page.wait("document.querySelector('#log').innerText.includes(arguments[0])", "the reload", "+ backend service/")
     page.click(".backends tbody .open")
     page.wait("document.querySelector('.detail')?.innerText.includes(arguments[0])", "its details", HOSTILE)
     page.click("[aria-label^='Drain service/unix:']")
@@ -321,116 +290,6 @@ def check_token(stage, page, balancer, servers):
     expect_equal(strange, [], "complaints of the console")
 
 
-def check_demo(stage, page):
-  with stage.check("the demo in a browser: each request on the next backend, none fails while one is killed"):
-    if taken := [port for port in (9001, 9002, 9003, 9900) if is_listening(port)]:
-      raise Failure(f"the demo needs the ports {taken}, which somebody listens on")
-    demo = Load(stage, "demo", [stage.binary, "demo"], cwd=ROOT)
-    await_line(demo, "ready", *(f"127.0.0.1:{port} UP" for port in (9001, 9002, 9003)))
-    names = []
-    for _ in range(6):
-      page.open("http://127.0.0.1:8080/")
-      names.append(page.run("return document.querySelector('h1').innerText"))
-    expect(len(set(names)) == 3 and names[:3] == names[3:], f"these answered: {names}")
-    # Requests as fast as they are answered, on the connections that the browser keeps.
-    page.run("""
-      window.answers = [];
-      window.isOn = true;
-      (async () => {
-        while (window.isOn) {
-          try {
-            const answer = await fetch("/", { headers: { Accept: "text/plain" } });
-            window.answers.push(`${answer.status} ${(await answer.text()).trim()}`);
-          } catch (error) { window.answers.push(String(error)); }
-        }
-      })();
-    """)
-    page.wait("window.answers.length > 60", "60 answers")
-    os.kill(int(re.search(r"127\.0\.0\.1:9002 is process (\d+)", demo.output())[1]), signal.SIGKILL)
-    await_line(demo, "127.0.0.1:9002 DOWN")
-    page.run("window.mark = window.answers.length")
-    page.wait("window.answers.length > window.mark + 60", "60 more answers")
-    page.run("window.isOn = false")
-    answers = page.run("return window.answers")
-    failed = [answer for answer in answers if not answer.startswith("200 ")]
-    expect_equal(failed, [], "failed requests")
-    expect_equal(len(set(answers[:60])), 3, "backends that answered before")
-    expect_equal(len(set(answers[-50:])), 2, "backends that answered after")
-    connects = page.run("""
-      return performance.getEntriesByType("resource").filter(each => each.connectEnd > each.connectStart).length""")
-    expect(connects <= 2, f"{connects} connections for {len(answers)} requests")
-    expect_equal(page.complaints(), [], "complaints of the console")
-
-  with stage.check("the address of the dashboard, which the demo prints, has it"):
-    demo = Load(stage, "demo", [stage.binary, "demo"], cwd=ROOT)
-    await_line(demo, "ready")
-    page.open(re.search(r"http://\S+:9900/", demo.output())[0])
-    page.wait("document.querySelector('#headline').textContent.startsWith('All 3 backends')", "that all are up")
-
-
-def draw(stage, page):
-  """The pictures of docs/dashboard.md, with a minute of traffic in their charts."""
-  packages.require({"pngquant": "pngquant"})
-  with stage.check("screenshots", limit=150):
-    web = [nginx(stage, f"app-{number}") for number in range(1, 5)]
-    store = [nginx(stage, f"db-{number}") for number in range(1, 4)]
-    balancer = watched(stage, web)
-    pools, listeners = balancer.content["pools"], balancer.content["listeners"]
-    pools["web"], listeners["web"] = pools.pop("service"), {**listeners.pop("service"), "pool": "web"}
-    for index, each in enumerate(pools["web"]["backends"]):
-      each["labels"] = {"zone": "east" if index < 2 else "west"}
-    pools["store"] = {
-      "scheduler": "least-connections",
-      "backends": [{"name": each.name, "address": f"127.0.0.1:{each.port}", "connections": 40} for each in store],
-    }
-    pools["store"]["backends"][-1]["backup"] = True
-    port = stage.ports.next()
-    listeners["store"] = {"listen": f"127.0.0.1:{port}", "pool": "store"}
-    balancer.reload()
-    for number, (each, connections) in enumerate([(balancer.port, 4), (port, 6)]):
-      command = wrk.command(f"http://127.0.0.1:{each}/", connections, 90, new_connection=True)
-      Load(stage, f"wrk-{number}", command)
-    page.open(address(balancer))
-    page.wait("document.querySelector('.backends .state')", "its backends")
-    page.wait("performance.now() > 40_000", "half a minute", limit=60)
-    page.click("[aria-label='Drain web/app-4']")
-    page.click("#change-do")
-    web[1].kill()
-    balancer.await_health("app-2", "down")
-    page.wait("performance.now() > 58_000", "a minute", limit=60)
-    page.run("document.activeElement.blur()")
-    for name, scheme, width, height, is_phone in (
-        ("dashboard", "light", 1280, 900, False), ("dashboard-dark", "dark", 1280, 900, False),
-        ("dashboard-phone", "dark", 360, 780, True)):
-      page.prefer(scheme)
-      page.resize(width, height, is_phone)
-      page.run("document.querySelector('#events-fold').open = arguments[0]", not is_phone)
-      file = stage.screenshots / f"{name}.png"
-      page.screenshot(file)
-      run([packages.find("pngquant"), "--force", "--output", file, 128, file])
-
-
-def watched(stage, servers):
-  """A balancer in front of these, whose admin server has a port of its own."""
-  backends = [{"name": each.name, "address": f"127.0.0.1:{each.port}"} for each in servers]
-  health = {"type": "http", "http": {"path": "/", "body": "ok"}}
-  balancer = Balancer(stage, backends, health, {"mode": "http"}, {})
-  balancer.content["admin"] = {"listen": f"127.0.0.1:{stage.ports.next()}"}
-  stage.balancers.append(balancer)
-  balancer.start()
-  return balancer
-
-
-def start_again(balancer):
-  """As it has ended, with what its file is now."""
-  balancer.has_ended = False
-  balancer.start()
-
-
-def address(balancer):
-  return f"http://{balancer.content['admin']['listen']}/"
-
-
 def backend(balancer, name):
   """What the API says of a backend."""
   client = http.client.HTTPConnection(balancer.content["admin"]["listen"], timeout=10)
@@ -459,16 +318,6 @@ def await_shown(page, event):
   expect(shown - logged < WITHIN, f"it was shown {shown - logged:.2f} s after the line in the log")
 
 
-def await_line(child, *parts, limit=10):
-  """Until each of these is in what a program has written."""
-  deadline = time.monotonic() + limit
-  while missing := [part for part in parts if part not in child.output()]:
-    child.check_running()
-    if time.monotonic() > deadline:
-      raise Failure(f"{child.name} did not write {missing[0]!r} within {limit} s")
-    time.sleep(0.02)
-
-
 def tab_to(page, label, most=40):
   """Goes through what can have the focus until it is on what has this name."""
   for _ in range(most):
@@ -482,13 +331,3 @@ def clear_filter(page):
   page.click("#filter")
   page.press("ESCAPE")
   page.wait("document.querySelector('#filter').value === ''", "an empty filter")
-
-
-def nginx(stage, name):
-  port = stage.ports.next()
-  folder = stage.folder / name
-  folder.mkdir()
-  configuration = folder / "nginx.conf"
-  configuration.write_text(CONFIGURATION.substitute(folder=folder, port=port, name=name))
-  return stage.server(
-    name, port, [packages.find("nginx"), "-e", "stderr", "-p", folder, "-c", configuration], stop=signal.SIGQUIT)

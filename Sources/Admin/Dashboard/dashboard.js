@@ -306,13 +306,13 @@ function reason({ why, check }) {
   return `${why ? `${why} · ` : ""}${told}, took ${time(took)}`;
 }
 
-/** The only charts that are drawn are those that are seen. */
+/** Numbers and charts are written for rows that are seen, or about to be; a state that changes, for all. */
 const seen = new IntersectionObserver(entries => {
   for (const { target: { row }, isIntersecting } of entries) {
     row.isSeen = isIntersecting;
-    if (isIntersecting) row.draw();
+    if (isIntersecting) row.fill();
   }
-}, { rootMargin: "100px" });
+}, { rootMargin: "200px" });
 
 class BackendRow {
   detail = null;
@@ -334,8 +334,13 @@ class BackendRow {
   }
 
   update(backend) {
+    const { state, why, weight } = this.backend ?? {};
     this.backend = backend;
-    const { parts, panel } = this;
+    if (this.isSeen || state !== backend.state || why !== backend.why || weight !== backend.weight) this.fill();
+  }
+
+  fill() {
+    const { parts, panel, backend } = this;
     const { name, address, state, sessions, limit, weight, configuredWeight } = backend;
     const history = historyOf(panel.histories, name);
     const { tone } = stateOf(state);
@@ -369,12 +374,7 @@ class BackendRow {
       set(button, "aria-label", `${verb} ${full}`);
     });
     if (this.detail) this.updateDetail();
-    if (this.isSeen) this.draw();
-  }
-
-  draw() {
-    const { panel } = this;
-    draw(this.parts.chart, historyOf(panel.histories, this.name), panel.highest, panel.chartName);
+    if (this.isSeen) draw(parts.chart, history, panel.highest, panel.chartName);
   }
 
   toggle() {

@@ -36,9 +36,8 @@ class Browser:
     for argument in arguments:
       options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = Service(
-      packages.find("chromedriver"), log_path=str(stage.folder / "chromedriver.txt"),
-      env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)})
+    places = dict.fromkeys(["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"], str(home))
+    service = Service(packages.find("chromedriver"), env={**os.environ, **places})
     self.driver = webdriver.Chrome(options=options, service=service)
     self.driver.set_page_load_timeout(10)
     self.driver.set_script_timeout(10)
