@@ -169,6 +169,7 @@ struct Worker: ~Copyable {
     if let http = service.http, !service.hasGreeting {
       var client = HTTPClient(service: service, http: http, client: client, address: address, port: port, now: now)
       client.ticket = ticket
+      if service.sessionNanoseconds != .max { client.lifeEnd = lifeEnd(service.sessionNanoseconds) }
       beginHTTP(client, watched: false)
       return
     }

@@ -18,7 +18,7 @@ extension Worker {
     extra: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
   ) {
     let page = client.pointee.http.errorPages.page(for: status)
-    let closes = closes || isDraining || client.pointee.service.isOver
+    let closes = closes || isLast(client)
     var details = ErrorPage.Details()
     details.closes = closes
     details.retryAfter = retryAfter ?? (status == 503 ? 1 : nil)
@@ -41,7 +41,7 @@ extension Worker {
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ response: LocalResponse,
     body: UnsafeRawBufferPointer, method: Method, closes: Bool
   ) {
-    let closes = closes || isDraining || client.pointee.service.isOver
+    let closes = closes || isLast(client)
     var response = response
     response.contentLength = body.count
     response.keepsAlive = !closes

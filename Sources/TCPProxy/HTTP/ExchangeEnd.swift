@@ -30,13 +30,21 @@ extension Worker {
     }
   }
 
+  /// Whether a client makes no request after this one.
+  @inline(__always)
+  func isLast(_ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
+    isDraining || client.pointee.service.isOver || client.pointee.hasOutlived(now)
+  }
+
   mutating func becomeIdle(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
-    if isDraining {
+    if isDraining || client.pointee.hasOutlived(now) {
       finishClient(handle, client)
       return
     }
     client.pointee.phase = .idle
-    setDeadline(handle, client, now.later(client.pointee.http.keepAliveNanoseconds))
+    let deadline = now.later(client.pointee.http.keepAliveNanoseconds)
+    let end = client.pointee.lifeEnd
+    setDeadline(handle, client, end == .zero ? deadline : min(deadline, end))
   }
 
   /// Takes an exchange off everything that knows it. Its client lives on.

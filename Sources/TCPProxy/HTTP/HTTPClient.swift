@@ -57,7 +57,7 @@ struct HTTPClient: ~Copyable {
   var timer = Timer.none
   /// When the timer fires: at the deadline or before it, because later deadlines leave it as it is.
   var timerEnd = Instant(nanoseconds: .max)
-  /// When its life is over, whatever it does; zero is never.
+  /// When it has lived long enough; zero is never. What is under way then is finished.
   var lifeEnd = Instant.zero
 
   /// What is thrown away at most of a body that nobody wants, before the connection is closed instead.
@@ -92,6 +92,10 @@ struct HTTPClient: ~Copyable {
     guard case .ip(_, let port) = SocketIO.localAddress(of: connection.socket.number) else { return nil }
     return port
   }
+
+  /// Whether `timeouts.session` is over.
+  @inline(__always)
+  func hasOutlived(_ now: Instant) -> Bool { lifeEnd != .zero && lifeEnd <= now }
 
   /// The client as the log names it.
   var name: String { address.map { SocketAddress.ip($0, port: port).description } ?? "a unix client" }

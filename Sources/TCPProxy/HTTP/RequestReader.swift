@@ -40,6 +40,7 @@ extension Worker {
       port: session.clientPort, now: now)
     client.ticket = session.ticket
     client.serverName = session.greeting?.serverName
+    client.lifeEnd = session.lifeEnd
     client.connection.tls = session.clientTLS
     client.connection.isReadable = true
     client.connection.isFinished = session.early.contains(.peerFinished)
@@ -182,7 +183,7 @@ extension Worker {
     if let cookies = destination.cookies { exchange.notes.visit = visit(cookies, bytes) }
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
-    exchange.keepsClient = head.keepsAlive && !isDraining && !client.pointee.service.isOver
+    exchange.keepsClient = head.keepsAlive && !isLast(client)
     let exchangeHandle = http.exchanges.insert(exchange)
     client.pointee.exchange = exchangeHandle
     // Whoever switches protocols has no end that a copy could have.

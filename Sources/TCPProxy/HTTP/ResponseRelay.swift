@@ -223,7 +223,7 @@ extension Worker {
     if exchange.pointee.responseFraming == .untilClose { exchange.pointee.keepsClient = false }
     // Who has not said all will not be asked to: the connection could not be used again before.
     if !exchange.pointee.requestBody.hasEnded { exchange.pointee.keepsClient = false }
-    if isDraining { exchange.pointee.keepsClient = false }
+    if isLast(client) { exchange.pointee.keepsClient = false }
     tellAnswer(exchange, failed: false)
     exchange.pointee.endRetry()
     if exchange.pointee.destination.watchesOutcomes, let backend = exchange.pointee.backend {

@@ -95,6 +95,7 @@ extension Worker {
       service: service, client: endedClient.connection.socket, address: endedClient.address, port: endedClient.port,
       now: now)
     session.ticket = ticket
+    session.lifeEnd = endedClient.lifeEnd
     session.destination = endedExchange.destination
     session.backend = backend
     session.server = endedServer.connection.socket
