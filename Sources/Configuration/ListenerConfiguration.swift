@@ -163,7 +163,8 @@ extension ListenerConfiguration.Timeouts {
         "Silence of the client after which a session ends; tcp: \"off\" or \"0s\" is never."),
       Field(
         "session", \.session, .durationOrOff,
-        "The longest life of a session, give or take 10 %; http: of a connection, whose request under way is finished; \"off\" or \"0s\": no limit."),
+        "The longest life of a session, give or take 10 %; http: of a connection, whose request under way is finished; \"off\" or \"0s\": no limit."
+      ),
       Field(
         "handshake", \.handshake, .duration,
         "How long a client has for its PROXY header and its TLS ClientHello or handshake, where they are expected."),
