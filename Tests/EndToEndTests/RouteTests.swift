@@ -129,6 +129,20 @@ extension EndToEnd {
       #expect((3500...3600).contains(seconds))
     }
 
+    @Test func whoComesWithoutTLSIsSentToIt() throws {
+      _ = try site.balancer(
+        #"{ "listeners": { "web": { "listen": "\#(site.front)", "mode": "http", "http": { "redirectHTTPS": true } } }, "#
+          + #""pools": { "web": { "backends": ["127.0.0.1:1"], "health": "off" } } }"#)
+      let visitor = try HTTPVisitor(site.front)
+      for (host, target) in [
+        ("www.example", "www.example"), ("www.example:8080", "www.example"), ("[::1]:80", "[::1]"),
+      ] {
+        let answer = try visitor.ask("GET /a/b?c=d", host: host)
+        #expect(answer.hasPrefix("HTTP/1.1 308 "))
+        #expect(answer.fields("Location") == ["https://\(target)/a/b?c=d"])
+      }
+    }
+
     /// A backend whose answers are failures, or do not come, is ejected although it can be connected to.
     @Test(arguments: ["HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", ""])
     func badAnswersEject(answer: String) throws {

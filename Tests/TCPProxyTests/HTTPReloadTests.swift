@@ -52,6 +52,25 @@ struct HTTPReloadTests {
     #expect(try ask(client, until: "old").contains("\r\nConnection: close\r\n"))
   }
 
+  /// `timeouts.session`: between two requests at once, within one behind the response.
+  @Test func aConnectionEndsThatHasLivedLongEnough() throws {
+    let server = try HandServer()
+    let front = try Front([server.address], http: HTTPService(), service: { $0.session = .milliseconds(100) })
+    let busy = try front.client()
+    try busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    let backend = try server.accept()
+    _ = try backend.receive(until: "\r\n\r\n")
+    // Two lives, one after the other, are longer than one of a tenth more.
+    for _ in 0..<2 {
+      let idle = try front.client()
+      try idle.send("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(try idle.receiveToEnd().hasPrefix("HTTP/1.1 405 "))
+    }
+    try backend.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    let answer = try busy.receiveToEnd()
+    #expect(answer.contains("\r\nConnection: close\r\n") && answer.hasSuffix("ok"))
+  }
+
   @Test func connectionsToARemovedPoolAreClosed() throws {
     let server = try HandServer()
     let front = try Front([server.address], http: HTTPService())

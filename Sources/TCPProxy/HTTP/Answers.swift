@@ -19,7 +19,7 @@ extension Worker {
   ) {
     client.pointee.connection.meters.add(to: .responses(status))
     let page = client.pointee.http.errorPages.page(for: status)
-    let closes = closes || isDraining || client.pointee.service.isOver
+    let closes = closes || isLast(client)
     var details = ErrorPage.Details()
     details.closes = closes
     details.retryAfter = retryAfter ?? (status == 503 ? 1 : nil)
@@ -43,7 +43,7 @@ extension Worker {
     body: UnsafeRawBufferPointer, method: Method, closes: Bool
   ) {
     client.pointee.connection.meters.add(to: .responses(response.status))
-    let closes = closes || isDraining || client.pointee.service.isOver
+    let closes = closes || isLast(client)
     var response = response
     response.contentLength = body.count
     response.keepsAlive = !closes

@@ -30,18 +30,19 @@ extension Worker {
     }
   }
 
+  /// Whether a client makes no request after this one.
+  @inline(__always)
+  func isLast(_ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
+    isDraining || client.pointee.service.isOver || client.pointee.lifeEnd <= now
+  }
+
   mutating func becomeIdle(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
-    if isLast(client) {
+    if isDraining || client.pointee.lifeEnd <= now {
       finishClient(handle, client)
       return
     }
     client.pointee.phase = .idle
     awaitRequest(handle, client)
-  }
-
-  /// Whether a client's request is its last: this program is ending, or the client's time is over.
-  func isLast(_ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
-    isDraining || client.pointee.service.isOver || client.pointee.lifeEnd <= now
   }
 
   /// Sets how long the next request may be in coming.

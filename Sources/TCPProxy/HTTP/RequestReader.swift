@@ -235,7 +235,7 @@ extension Worker {
     if let cookies = destination.cookies { exchange.notes.visit = visit(cookies, bytes) }
     exchange.keptBody = keptBody
     if keptBody != nil { exchange.requestBody = BodyReader(.none) }
-    exchange.keepsClient = head.keepsAlive && !isDraining
+    exchange.keepsClient = head.keepsAlive && !isLast(client)
     if http.requestFields.contains(.authorization) {
       exchange.isPersonal = AuthenticationScheme.bindsConnection(.authorization, in: http.requestFields, of: bytes)
     }

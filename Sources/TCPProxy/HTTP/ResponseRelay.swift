@@ -232,10 +232,9 @@ extension Worker {
     exchange.pointee.responseFraming = head.framing(towards: exchange.pointee.head.version)
     if let compression = client.pointee.http.compression { chooseCoding(compression, head, bytes, exchange) }
     if exchange.pointee.responseFraming == .untilClose { exchange.pointee.keepsClient = false }
-    if client.pointee.lifeEnd <= now { exchange.pointee.keepsClient = false }
     // Who has not said all will not be asked to: the connection could not be used again before.
     if !exchange.pointee.requestBody.hasEnded { exchange.pointee.keepsClient = false }
-    if isDraining { exchange.pointee.keepsClient = false }
+    if isLast(client) { exchange.pointee.keepsClient = false }
     countAnswer(exchange, head.status)
     tellAnswer(exchange, failed: false)
     exchange.pointee.endRetry()
