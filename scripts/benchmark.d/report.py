@@ -181,8 +181,9 @@ time.
 - **Resident size** is taken before the first client.
 - **TLS** ends at the proxy, with a certificate made for the run, TLS 1.3, and whatever ciphers and tickets each ships
   with: with OpenSSL's clients balancer chooses AES-128 and SHA-256, the others AES-256 and SHA-384, and balancer gives
-  out one ticket, the others two. The backend gets the plain bytes. Handshakes are those of clients in Python, without a ticket or with that of
-  their last visit; one of the other kind is a failure. What a handshake costs includes its connection and one request.
+  out one ticket, the others two. The backend gets the plain bytes. Handshakes are those of clients in Python, without a
+  ticket or with that of their last visit; one of the other kind is a failure. What a handshake costs includes its
+  connection and one request.
 - **HTTP** is read and written anew by all three, which tell the backend the same in X-Forwarded-For, -Proto, -Host and
   -Port, share up to a thousand connections to it among all clients, and keep no access log. With routes, ten prefixes
   under each host, requests take up to a thousand of them in turn; HAProxy has them in a map, nginx as servers and
