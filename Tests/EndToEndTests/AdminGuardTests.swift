@@ -157,6 +157,30 @@ extension EndToEnd {
       #expect(lstat(path, &status) != 0)
     }
 
+    @Test func allAddressesNeedATokenAndKnowTheirOwn() throws {
+      let port = try FreePort.take()
+      let backend = try site.backend("a")
+      func file(_ keys: String) -> String {
+        site.configuration([backend.json], top: #""admin": { "listen": ":\#(port)"\#(keys) }"#)
+      }
+      let run = try ChildProcess.run(BalancerProcess.command(file(""), in: site.folder))
+      #expect(run.exit == .status(78))
+      #expect(run.errors.contains("balancer.json:4:") && run.errors.contains("admin.listen: :\(port) can be reached"))
+
+      _ = try site.balancer(file(#", "token": "s3cret""#))
+      let token = ["Authorization: Bearer s3cret"]
+      for (address, own, other) in [
+        (Address.ipv4(port), "127.0.0.1", "[::1]"), (.ipv6(port), "[::1]:\(port)", "127.0.0.1"),
+      ] {
+        func status(_ host: String) throws -> Int {
+          try AdminClient(address).ask("GET", "/v1/status", token, host: host).status
+        }
+        #expect(try status(own) == 200 && status("localhost") == 200)
+        #expect(try status(other) == 421 && status("[2001:db8::1]") == 421)
+        #expect(try AdminClient(address).ask("GET", "/v1/status", host: own).status == 401)
+      }
+    }
+
     @Test func aReloadMovesAndRemovesTheServer() throws {
       let backend = try site.backend("a")
       let other = try AdminSite()

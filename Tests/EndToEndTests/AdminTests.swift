@@ -200,7 +200,9 @@ extension EndToEnd {
       let balancer = try site.balancer(file(backends))
       for _ in 0..<3 { #expect(try admin.change("POST", "/v1/pools/web/backends/a/drain").status == 200) }
       _ = try admin.change("POST", "/v1/pools/web/backends/b/enable")
-      #expect(balancer.log.all.count { $0.contains(" admin ") && $0.contains("web/") } == 1)
+      _ = try admin.change("PUT", "/v1/pools/web/backends/b/weight", #"{ "weight": 2 }"#)
+      try balancer.log.waitForLine(containing: " admin web/b", "weight 2")
+      #expect(balancer.log.all.count { $0.contains(" admin ") && $0.contains("web/") } == 2)
     }
 
     @Test func overridesSurviveAReloadAndEndWithTheirBackend() throws {
