@@ -8,18 +8,19 @@ struct Balancer: ParsableCommand {
     abstract: "A TCP load balancer that runs from one JSON file.",
     discussion: """
       Examples:
-        balancer run --config balancer.json      serve until SIGTERM; SIGHUP reloads the file
-        balancer check --config balancer.json    say what would run, or every mistake with line and column
-        balancer schema > balancer.schema.json   the file's JSON Schema, for editors
-        balancer simulate                        which scheduler for what, or the shares of a file's backends
-        balancer demo                            three small backends and the balancer in front of them
-        balancer status                          what the running one does; top shows it live
-        balancer drain web/a --wait 60s          no new sessions for a backend, and wait for the open ones to end
-        balancer reload                          read the file again, and say what came of it
+        balancer run --config balancer.json     serve until SIGTERM; SIGHUP reloads
+        balancer check --config balancer.json   what would run, or every mistake
+        balancer schema > balancer.schema.json  the file's JSON Schema, for editors
+        balancer simulate                       compare schedulers, predict shares
+        balancer demo                           three backends and the balancer
+        balancer status                         what it does now; top shows it live
+        balancer drain web/a --wait 60s         no new sessions, wait for the last
+        balancer reload                         read the file again, say what came
 
       Signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop (twice: at once), SIGUSR1 reopens the log file.
-      Exit status: 0, 64 for a wrong command line, 69 when an address cannot be had or nothing answers, 75 when what was waited
-      for has not come, 77 without the right token, 78 for a wrong file.
+
+      Exit status: 0, 64 for a wrong command line, 69 when an address cannot be had or nothing answers, 75 when what was \
+      waited for has not come, 77 without the right token, 78 for a wrong file.
       """,
     version: version,
     subcommands: [

@@ -366,7 +366,9 @@ extension EndToEnd {
       #expect(help.output.contains("Examples:\n") || help.output.contains("Examples:"))
       #expect(help.output.contains("balancer \(command)"))
       if command != "completions" { #expect(help.output.contains("Exit status:")) }
-      for line in help.output.split(separator: "\n") where !line.hasPrefix("USAGE: ") { #expect(line.count <= 130) }
+      for line in help.output.split(separator: "\n") where !line.hasPrefix("USAGE: ") {
+        #expect(line.count <= 80, "\(line)")
+      }
     }
   }
 }

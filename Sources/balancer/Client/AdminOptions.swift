@@ -17,6 +17,6 @@ struct AdminOptions: ParsableArguments {
 
 /// For the help of these commands.
 let adminHelp = """
-  The address of the running balancer and its token are read from "admin" in the configuration file; --admin gives another
+  The address of the running balancer and its token are read from "admin" in the configuration file; --admin gives another \
   address, and the environment's BALANCER_TOKEN another token.
   """

@@ -8,10 +8,10 @@ struct DisableCommand: ParsableCommand {
     discussion: """
       \(adminHelp)
 
-      What becomes of its open sessions is the pool's "onRemove". It stays disabled over reloads until `balancer enable`, or
+      What becomes of its open sessions is the pool's "onRemove". It stays disabled over reloads until `balancer enable`, or \
       until the program ends.
 
-      Exit status: 0, 64 when there is no such backend, 69 when nothing answers, 75 when --wait ended with sessions still
+      Exit status: 0, 64 when there is no such backend, 69 when nothing answers, 75 when --wait ended with sessions still \
       open, 77 without the right token.
 
       Examples:

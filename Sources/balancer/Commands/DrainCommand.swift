@@ -10,12 +10,13 @@ struct DrainCommand: ParsableCommand {
 
       It stays drained over reloads until `balancer enable`, or until the program ends. Its checks go on.
 
-      Exit status: 0, 64 when there is no such backend, 69 when nothing answers, 75 when --wait ended with sessions still
+      Exit status: 0, 64 when there is no such backend, 69 when nothing answers, 75 when --wait ended with sessions still \
       open, 77 without the right token.
 
       Examples:
         balancer drain web/10.0.0.7:8080
-        balancer drain web/a --wait 60s && ssh a systemctl restart app && balancer enable web/a --wait 30s
+        balancer drain web/a --wait 60s && ssh a systemctl restart app &&
+          balancer enable web/a --wait 30s
       """)
 
   @Argument(help: ArgumentHelp("The backend.", valueName: "pool/backend"), completion: .custom(Completions.backends))

@@ -10,7 +10,7 @@ struct EnableCommand: ParsableCommand {
 
       The backend serves again as soon as its checks say that it can.
 
-      Exit status: 0, 64 when there is no such backend, 69 when nothing answers, 75 when --wait ended before it was up, 77
+      Exit status: 0, 64 when there is no such backend, 69 when nothing answers, 75 when --wait ended before it was up, 77 \
       without the right token.
 
       Examples:

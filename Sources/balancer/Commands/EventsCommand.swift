@@ -10,7 +10,7 @@ struct EventsCommand: ParsableCommand {
     discussion: """
       \(adminHelp)
 
-      The program remembers its last 256 events. With --follow the new ones come as they happen, until Ctrl-C; when the
+      The program remembers its last 256 events. With --follow the new ones come as they happen, until Ctrl-C; when the \
       connection ends it is made again.
 
       Exit status: 0, 69 when nothing answers, 77 without the right token.
@@ -18,7 +18,7 @@ struct EventsCommand: ParsableCommand {
       Examples:
         balancer events
         balancer events --follow
-        balancer events --follow --json | jq -r 'select(.event == "health") | .data.message'
+        balancer events --follow --json | jq -r .data.message
       """)
 
   @Flag(name: .shortAndLong, help: "Go on with what happens from now on.")

@@ -11,7 +11,7 @@ struct ReloadCommand: ParsableCommand {
 
       It reads the file that it was started with, as after SIGHUP, and answers when the new one is in force or refused.
 
-      Exit status: 0 when it is in force or nothing has changed, 78 when it was refused and the old one stays, 69 when nothing
+      Exit status: 0 when it is in force or nothing has changed, 78 when it was refused and the old one stays, 69 when nothing \
       answers or the program is ending, 77 without the right token.
 
       Examples:

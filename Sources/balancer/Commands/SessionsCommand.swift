@@ -15,7 +15,7 @@ struct SessionsCommand: ParsableCommand {
         balancer sessions
         balancer sessions --backend web/a --limit 20
         balancer sessions --client 10.0.0.7 --json
-        balancer sessions --limit 100 --after 1-42-7      the page after the one that ended so
+        balancer sessions --after 1-42-7      the page behind the one that said so
       """)
 
   /// Of the API.

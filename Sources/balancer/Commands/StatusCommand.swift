@@ -9,7 +9,7 @@ struct StatusCommand: ParsableCommand {
     discussion: """
       \(adminHelp)
 
-      Rates are of the last ten seconds; CONN50 and CONN99 are the times within which half and 99% of the connects of the
+      Rates are of the last ten seconds; CONN50 and CONN99 are the times within which half and 99% of the connects of the \
       last minute succeeded. A weight with a star is not the file's.
 
       Exit status: 0 whatever the state is, 69 when nothing answers, 77 without the right token, 78 for a wrong file.

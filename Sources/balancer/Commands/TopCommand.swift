@@ -11,8 +11,8 @@ struct TopCommand: ParsableCommand {
     discussion: """
       \(adminHelp)
 
-      Keys: arrows choose a row, s sorts by the next column, r the other way round, / filters, Tab goes from backends to pools
-      and listeners, d drains, x disables and e enables the chosen backend after a question, ? shows all keys, q quits.
+      Keys: arrows choose a row, s sorts by the next column, r the other way round, / filters, Tab goes from backends to pools \
+      and listeners, d drains, x disables and e enables the chosen backend after a question, ? shows all keys, q quits. \
       Where the output is no terminal, or one that cannot move its cursor (TERM=dumb), the list is printed again and again.
 
       Exit status: 0, 69 when nothing answers at the start, 77 without the right token, 128 and its number after a signal.
