@@ -35,6 +35,8 @@ struct AdminConnection: ~Copyable {
   var closes = false
   /// No request has come yet.
   var isFresh = true
+  /// Of a stream: bytes that may wait to be taken.
+  var mostPending = AdminLimits.backlog
   /// Of a stream: nothing of what waits has been taken since the last heartbeat.
   var isStalled = false
   var timer = Timer.none

@@ -19,11 +19,13 @@ extension AdminLoop {
       return
     }
     connection.pointee.send(AdminAnswer.streamHead(now: Clock.wallNanoseconds / 1_000_000_000))
-    // So that whoever waits for the first byte knows that it has come to the right place.
-    connection.pointee.send(Array(": events\n\n".utf8))
     if let id { for text in events.events(after: id) { connection.pointee.send(text) } }
+    // So that whoever does not wait for new ones knows that these were all.
+    connection.pointee.send(Array(": events\n\n".utf8))
     connection.pointee.phase = .streaming
     connection.pointee.input = []
+    // What it has asked for is not held against it.
+    connection.pointee.mostPending = connection.pointee.pending + AdminLimits.backlog
     setTimer(handle, connection, AdminLimits.heartbeat)
   }
 
@@ -31,7 +33,7 @@ extension AdminLoop {
     for handle in streams {
       guard let connection = connections.pointer(to: handle) else { continue }
       connection.pointee.send(event)
-      if connection.pointee.pending > AdminLimits.backlog { cut(handle) } else { proceed(handle) }
+      if connection.pointee.pending > connection.pointee.mostPending { cut(handle) } else { proceed(handle) }
     }
   }
 

@@ -160,6 +160,26 @@ extension EndToEnd {
       #expect(try Set(site.visits(6)) == ["a", "b"])
     }
 
+    @Test func sessionsOfADisabledBackendMayHaveTimeAndABackendMayComeBackInTime() throws {
+      let backends = try site.backends(2)
+      let balancer = try site.balancer(
+        file(backends, pool: #""health": "off", "onRemove": { "close": "300ms" }"#))
+      let sessions = try (0..<4).map { _ in try site.session() }
+      // Taken back at once: nothing is closed.
+      for action in ["disable", "enable"] { _ = try admin.change("POST", "/v1/pools/web/backends/a/\(action)") }
+      _ = try admin.change("POST", "/v1/pools/web/backends/b/disable")
+      try balancer.log.waitForLine(containing: "web/b", "disabled: 2 sessions closed (onRemove)")
+      #expect(!balancer.log.all.contains { $0.contains("web/a") && $0.contains("closed (onRemove)") })
+      for session in sessions {
+        if session.backend == "b" {
+          _ = try session.socket.waitForEnd()
+        } else {
+          try session.socket.send("still there?\n")
+          #expect(try session.socket.receiveLine() == "still there?")
+        }
+      }
+    }
+
     @Test func anotherWeightHoldsAtOnce() throws {
       let backends = try site.backends(2)
       _ = try site.balancer(file(backends, pool: #""health": "off""#))
@@ -180,7 +200,9 @@ extension EndToEnd {
       let balancer = try site.balancer(file(backends))
       for _ in 0..<3 { #expect(try admin.change("POST", "/v1/pools/web/backends/a/drain").status == 200) }
       _ = try admin.change("POST", "/v1/pools/web/backends/b/enable")
-      #expect(balancer.log.all.count { $0.contains(" admin ") && $0.contains("web/") } == 1)
+      _ = try admin.change("PUT", "/v1/pools/web/backends/b/weight", #"{ "weight": 2 }"#)
+      try balancer.log.waitForLine(containing: " admin web/b", "weight 2")
+      #expect(balancer.log.all.count { $0.contains(" admin ") && $0.contains("web/") } == 2)
     }
 
     @Test func overridesSurviveAReloadAndEndWithTheirBackend() throws {

@@ -59,9 +59,12 @@ struct HealthCheckerTests {
   func aBackendGoesDownAndComesBack() throws {
     var (listener, address): (SharedDescriptor?, SocketAddress) = try listen()
     let backend = Backend(pool: "web", name: "a", address: address)
+    #expect(backend.lastCheck.withLock { $0 } == nil)
     try withChecker { checker, reports in
       checker.configure([HealthTarget(backend: backend, settings: quick)])
       let first = try reports.next()
+      let check = backend.lastCheck.withLock { $0 }
+      #expect(check?.type == "tcp" && check?.result.isPassed == true)
       #expect(first.0 === backend)
       #expect(first.1.from == .checking && first.1.to == .up && first.1.needed == 1)
 
@@ -74,6 +77,9 @@ struct HealthCheckerTests {
       }
       #expect(failure.cause == "connection refused (ECONNREFUSED)")
       #expect(failure.errno == "ECONNREFUSED" && failure.layer == "L4")
+      // Perhaps a later one, which fares alike.
+      let last = backend.lastCheck.withLock { $0 }
+      #expect(last?.result.isPassed == false && last?.needed == 2)
 
       guard case .ip(_, let port) = address else { return }
       listener = try listen(port).socket

@@ -85,9 +85,15 @@ public struct ReloadReport: Sendable {
     var object = JSONObject()
     object.add("at", at.description)
     object.add("result", result.rawValue)
-    object.add("changes", changes)
-    object.add("errors", errors)
+    object.add("changes", Self.few(changes))
+    object.add("errors", Self.few(errors))
     return object
+  }
+
+  /// Whoever looks every second does not want ten thousand lines each time.
+  public static func few(_ lines: [String]) -> [String] {
+    let most = 100
+    return lines.count <= most ? lines : lines.prefix(most) + ["and \(lines.count - most) more"]
   }
 }
 

@@ -45,12 +45,13 @@ extension RunningPool {
 
   /// Notes of all backends; of those that were there before what is known of them.
   func notes(former: RunningPool?) -> [BackendNote] {
-    backends.indices.map { member in
+    let known = former?.places ?? [:]
+    return backends.indices.map { member in
       let state = state(of: member)
-      let before = former.flatMap { former in
-        former.backends.firstIndex { $0 === backends[member] }.map { former.notes[$0] }
+      guard let former, let place = known[backends[member].name], former.backends[place] === backends[member] else {
+        return BackendNote(state: state, since: .now)
       }
-      guard var note = before else { return BackendNote(state: state, since: .now) }
+      var note = former.notes[place]
       note.note(state, now: .now)
       return note
     }

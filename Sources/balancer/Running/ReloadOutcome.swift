@@ -9,8 +9,8 @@ extension Supervisor {
   mutating func conclude(_ report: ReloadReport, _ level: Logger.Level, _ message: String) {
     publish("reload", level, message, as: "reload") { object in
       object.add("result", report.result.rawValue)
-      object.add("changes", report.changes)
-      object.add("errors", report.errors)
+      object.add("changes", ReloadReport.few(report.changes))
+      object.add("errors", ReloadReport.few(report.errors))
     }
     switch report.result {
     case .done:

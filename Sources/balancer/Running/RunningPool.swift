@@ -36,11 +36,16 @@ struct RunningPool {
     former: RunningPool?
   ) throws(TLSProblems) {
     resolved = configuration.resolved(by: names)
+    let known = former?.places ?? [:]
     let backends = resolved.map { backend in
       let address: SocketAddress = if case .at(let address, _) = backend.place { address } else { .nowhere }
       let labels = backend.configuration.labels
-      return former?.backends.first { $0.name == backend.name && $0.address == address && $0.labels == labels }
-        ?? Backend(pool: configuration.name, name: backend.name, address: address, labels: labels, workers: workers)
+      if let former, let place = known[backend.name], former.backends[place].address == address,
+        former.backends[place].labels == labels
+      {
+        return former.backends[place]
+      }
+      return Backend(pool: configuration.name, name: backend.name, address: address, labels: labels, workers: workers)
     }
     self.configuration = configuration
     self.backends = backends
@@ -63,7 +68,7 @@ struct RunningPool {
       verdicts.reset(
         verdictSettings,
         former: backends.indices.map { index in
-          let before = former.backends.firstIndex { $0 === backends[index] }
+          let before = known[backends[index].name].flatMap { former.backends[$0] === backends[index] ? $0 : nil }
           // Nobody has looked at it while it was disabled: what is known of it is no longer true.
           let wasDisabled = before.map { former.overrides[$0]?.isDisabled == true } ?? false
           return wasDisabled && overrides[index]?.isDisabled != true ? nil : before
@@ -96,6 +101,11 @@ struct RunningPool {
     }
     destination = Destination(pool: pool, settings: destinationSettings)
     notes = notes(former: former)
+  }
+
+  /// Where backends are, by their names, of which no two are the same.
+  var places: [String: Int] {
+    Dictionary(backends.indices.map { (backends[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// Of this process: cookies count through every reload, and until its end.
