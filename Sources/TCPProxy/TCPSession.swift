@@ -35,12 +35,6 @@ struct TCPSession: ~Copyable {
   var failures: UInt8 = 0
   /// A connect has failed, and the next one waits for the pool's `retryBudget`.
   var awaitsRetry = false
-  /// It counts for the pool's `retryBudget`.
-  var isRetrying = false
-  /// A side is gone while the other may still have bytes to deliver: when they are through, it is reset.
-  var broken = false
-  /// The kernel looks after a backend that falls silent.
-  var isKeptAlive = false
   /// What the client's socket reported before there was a backend to relay to.
   var early: Readiness = []
   var toServer = Flow()
@@ -65,6 +59,12 @@ struct TCPSession: ~Copyable {
   var isCounted = false
   /// What it counts by for its client's limits.
   var ticket: ClientTable.Ticket?
+  /// It counts for the pool's `retryBudget`.
+  var isRetrying = false
+  /// A side is gone while the other may still have bytes to deliver: when they are through, it is reset.
+  var broken = false
+  /// The kernel looks after a backend that falls silent.
+  var isKeptAlive = false
   var greeting: Greeting?
   /// What speaks TLS with the client, where that is terminated.
   var clientTLS = Box<TLSSide>()

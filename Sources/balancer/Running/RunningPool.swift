@@ -45,8 +45,7 @@ struct RunningPool {
       {
         return former.backends[place]
       }
-      return Backend(
-        pool: configuration.name, name: backend.name, address: address, labels: labels, workers: workers)
+      return Backend(pool: configuration.name, name: backend.name, address: address, labels: labels, workers: workers)
     }
     self.configuration = configuration
     self.backends = backends
