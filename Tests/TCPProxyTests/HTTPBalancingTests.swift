@@ -17,14 +17,14 @@ struct HTTPBalancingTests {
 
   /// Asks and answers; which backend it was.
   private func ask(_ front: Front, _ farm: Farm, _ request: String) throws -> Int? {
-    let before = front.backends.map { $0.sessionsTotal.load(ordering: .relaxed) }
+    let before = front.backends.map { $0.meters.sum(.sessions) }
     let client = try front.client()
     try client.send(request)
     try farm.asked().send(Self.ok)
     _ = try client.receive(until: "ok")
     try front.settle()
     return zip(before, front.backends).enumerated().first {
-      $0.element.0 < $0.element.1.sessionsTotal.load(ordering: .relaxed)
+      $0.element.0 < $0.element.1.meters.sum(.sessions)
     }?
     .offset
   }
