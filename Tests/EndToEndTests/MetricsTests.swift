@@ -277,6 +277,60 @@ extension EndToEnd {
       client.close()
     }
 
+    @Test func aRequestThatIsTriedAgainIsOneRequest() throws {
+      let (backend, dead) = (try httpBackend(), try site.deadAddress())
+      _ = try site.balancer(
+        site.configuration(
+          [#"{ "name": "dead", "address": "\#(dead)" }"#, backend.json(#""name": "good""#)],
+          pool: #""health": "off", "scheduler": "first""#, listener: #""mode": "http""#, top: admin))
+      let client = try site.connect()
+      try client.send("GET /200 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      #expect(String(decoding: try client.receiveAll(), as: UTF8.self).hasSuffix("ok"))
+      client.close()
+      try scrape.wait(for: [
+        #"balancer_listener_requests_total{listener="web"}"#: 1,
+        #"balancer_pool_requests_total{pool="web"}"#: 1,
+        #"balancer_pool_retries_total{pool="web"}"#: 1,
+        #"balancer_pool_connect_seconds_count{pool="web"}"#: 1,
+        #"balancer_backend_errors_total{pool="web",backend="dead",kind="connect"}"#: 1,
+        #"balancer_backend_requests_total{pool="web",backend="dead"}"#: 0,
+        #"balancer_backend_requests_total{pool="web",backend="good"}"#: 1,
+        #"balancer_backend_session_seconds_count{pool="web",backend="good"}"#: 1,
+        #"balancer_pool_responses_total{pool="web",code="2xx"}"#: 1,
+      ])
+    }
+
+    // MARK: TLS
+
+    @Test func countsHandshakes() throws {
+      let authority = try Authority("root", in: site.folder)
+      let backend = try site.backend("plain")
+      let certificate = try authority.issue("a", ["DNS:a.example"])
+      _ = try site.balancer(
+        site.configuration(
+          [backend.json(#""name": "a""#)], listener: #""tls": { "certificates": [\#(certificate.json)] }"#, top: admin))
+      #expect(try TLSClient(site.front, ca: authority.certificate).visit().said == "plain")
+      let noTLS = try site.connect()
+      try noTLS.send("GET / HTTP/1.0\r\n\r\n")
+      _ = try noTLS.waitForEnd()
+      noTLS.close()
+      try scrape.wait(for: [
+        #"balancer_listener_handshakes_total{listener="web",kind="full"}"#: 1,
+        #"balancer_listener_handshakes_total{listener="web",kind="resumed"}"#: 0,
+        #"balancer_listener_handshake_failures_total{listener="web",reason="malformed"}"#: 1,
+        #"balancer_listener_handshake_seconds_count{listener="web"}"#: 1,
+        #"balancer_listener_errors_total{listener="web",kind="handshake"}"#: 1,
+        #"balancer_listener_sessions_total{listener="web"}"#: 2,
+        // Without TLS: what the backend has said.
+        #"balancer_listener_sent_bytes_total{listener="web"}"#: 6,
+        #"balancer_pool_sessions_total{pool="web"}"#: 1,
+      ])
+      #expect(
+        try scrape.samples().contains {
+          $0.key.hasPrefix("balancer_certificate_expiry_timestamp_seconds{") && $0.value > 0
+        })
+    }
+
     // MARK: Sessions
 
     @Test func sessionsComeInPages() throws {
