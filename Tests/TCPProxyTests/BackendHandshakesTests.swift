@@ -22,7 +22,8 @@ import Testing
       try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
       let handle = worker.http.servers.insert(
         BackendConnection(
-          backend: proxy.backends[0], destination: destination, server: Descriptor(adopting: pair[0]), connectStart: .zero))
+          backend: proxy.backends[0], destination: destination, server: Descriptor(adopting: pair[0]),
+          connectStart: .zero))
       ends.append(End(Descriptor(adopting: pair[1])))
       guard let server = worker.http.servers.pointer(to: handle), case .begun = worker.beginSecuring(handle, server)
       else {
@@ -60,7 +61,8 @@ import Testing
       close(pair[1])
       let handle = worker.http.servers.insert(
         BackendConnection(
-          backend: proxy.backends[0], destination: destination, server: Descriptor(adopting: pair[0]), connectStart: .zero))
+          backend: proxy.backends[0], destination: destination, server: Descriptor(adopting: pair[0]),
+          connectStart: .zero))
       guard let server = worker.http.servers.pointer(to: handle) else { continue }
       _ = worker.http.addIdle(handle, server)
     }
