@@ -50,6 +50,7 @@ extension Configuration {
     } else {
       settings = settings.without("sticky.size")
     }
+    if pool.sticky?.keyFiles.isEmpty == true { settings = settings.without("sticky.keyFile") }
     guard case .object(let members) = settings.kind else { return settings }
     return .object([("backends", .array(backends))] + members.map { ($0.key, $0.value) })
   }

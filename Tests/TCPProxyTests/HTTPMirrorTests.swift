@@ -94,7 +94,7 @@ struct HTTPMirrorTests {
     for number in 0..<20 {
       let part = String(repeating: Character(UnicodeScalar(UInt8(0x41 + number))), count: 2000)
       try client.send("7d0\r\n\(part)\r\n")
-      _ = try main.receive(until: part)
+      _ = try main.receive(until: part + "\r\n")
     }
     // Not before it is whole.
     try site.front.settle()
