@@ -11,7 +11,6 @@ from pathlib import Path
 
 import packages
 import screen
-from balancer import Balancer
 from commands import expect, expect_equal, run
 from failure import Failure
 from screen import Screen
@@ -244,12 +243,7 @@ def server(stage, name):
 
 
 def balancer_of(stage, servers):
-  backends = [{"name": each.name, "address": f"127.0.0.1:{each.port}"} for each in servers]
-  balancer = Balancer(stage, backends, {"rise": 1}, {}, {})
-  balancer.content["admin"] = {"listen": f"127.0.0.1:{stage.ports.next()}"}
-  stage.balancers.append(balancer)
-  balancer.start()
-  return balancer
+  return stage.balancer(servers, {"rise": 1}, more={"admin": {"listen": f"127.0.0.1:{stage.ports.next()}"}})
 
 
 def admin(balancer):

@@ -28,7 +28,8 @@ class Balancer:
       "shutdown": {"drain": "2s"},
     }
     for section, keys in more.items():
-      self.content[section] = {**self.content.get(section, {}), **keys}
+      former = self.content.get(section)
+      self.content[section] = {**former, **keys} if isinstance(former, dict) else keys
     self.backends = backends
     self.child = None
     self.has_ended = False
@@ -106,6 +107,10 @@ class Balancer:
       raise Failure(f"it ended with status {status}")
     if bad := [line for line in self.lines() if line["level"] in BAD_LEVELS]:
       raise Failure(f"it logged {json.dumps(bad[0])}")
+
+  def end(self):
+    self.begin_to_end()
+    self.await_end()
 
   def clean_up(self):
     if self.child:

@@ -68,8 +68,7 @@ class Stage:
     for balancer in self.balancers:
       if not balancer.has_ended:
         with self.check(f"{balancer.name} ends in order"):
-          balancer.begin_to_end()
-          balancer.await_end()
+          balancer.end()
 
   def clean_up(self):
     for server in self.servers:

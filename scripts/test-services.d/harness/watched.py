@@ -4,7 +4,6 @@ import signal
 import string
 
 import packages
-from balancer import Balancer
 
 CONFIGURATION = string.Template("""
 daemon off;
@@ -30,13 +29,9 @@ http {
 
 def watched(stage, servers):
   """A balancer in front of these, whose admin server has a port of its own."""
-  backends = [{"name": each.name, "address": f"127.0.0.1:{each.port}"} for each in servers]
-  health = {"type": "http", "http": {"path": "/", "body": "ok"}}
-  balancer = Balancer(stage, backends, health, {"mode": "http"}, {})
-  balancer.content["admin"] = {"listen": f"127.0.0.1:{stage.ports.next()}"}
-  stage.balancers.append(balancer)
-  balancer.start()
-  return balancer
+  return stage.balancer(
+    servers, {"type": "http", "http": {"path": "/", "body": "ok"}}, listener={"mode": "http"},
+    more={"admin": {"listen": f"127.0.0.1:{stage.ports.next()}"}})
 
 
 def start_again(balancer):
