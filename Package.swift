@@ -83,7 +83,8 @@ let package = Package(
       dependencies: ["Telemetry", "Base", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Base", "CLinux"]),
     // Certificates made for tests, and a count of OpenSSL's memory.
-    .target(name: "TLSFixtures", dependencies: ["TLS", "COpenSSL"], path: "Tests/TLSFixtures"),
+    .target(name: "COpenSSLMemory", dependencies: ["COpenSSL"], path: "Tests/COpenSSLMemory"),
+    .target(name: "TLSFixtures", dependencies: ["TLS", "COpenSSL", "COpenSSLMemory"], path: "Tests/TLSFixtures"),
     .testTarget(name: "TLSTests", dependencies: ["TLS", "TLSFixtures", "Base", "COpenSSL"]),
     .testTarget(
       name: "TCPProxyTests",
@@ -101,12 +102,12 @@ let package = Package(
       ]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression", "Base", "CZlib", "CBrotli"]),
     .testTarget(
-      name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "TLSFixtures", "Base"]),
+      name: "AuthenticationTests", dependencies: ["Authentication", "Reactor", "TLS", "Base"]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "Reactor", "Base"]),
     .testTarget(name: "AdminClientTests", dependencies: ["AdminClient", "HTTPCore", "Reactor", "Base"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Base"]),
     .testTarget(name: "AdminTests", dependencies: ["Admin", "HTTPCore", "Telemetry", "Reactor", "Base"]),
-    .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "TLSFixtures", "Base"]),
+    .testTarget(name: "HTTPProxyTests", dependencies: ["HTTPProxy", "TLS", "Base"]),
     .testTarget(name: "EndToEndTests", dependencies: ["balancer"]),
   ],
   swiftLanguageModes: [.v6]

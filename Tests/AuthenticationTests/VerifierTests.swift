@@ -1,7 +1,6 @@
 import Base
 import Foundation
 import Reactor
-import TLSFixtures
 import Testing
 
 @testable import Authentication
@@ -16,8 +15,6 @@ struct VerifierTests {
       bob:$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1
       carol:$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA
       """.utf8))
-
-  init() { precondition(OpenSSLMemory.isCounted) }
 
   private let answers = try! Mailbox<PasswordVerifier.Answer>()
   private let now = Instant(nanoseconds: 1_000_000_000_000)

@@ -1,17 +1,11 @@
 import Base
 import TLS
-import TLSFixtures
 import Testing
 
 @testable import HTTPProxy
 
 struct StickyCookieTests {
-  private let key: MessageKey
-
-  init() {
-    precondition(OpenSSLMemory.isCounted)
-    key = MessageKey.random()!
-  }
+  private let key = MessageKey.random()!
 
   private let backends = ["app1", "app2", "10.0.0.3:8080"]
 

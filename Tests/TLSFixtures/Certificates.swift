@@ -5,7 +5,6 @@ public final class TestKey: @unchecked Sendable {
   public let pointer: OpaquePointer
 
   public init(_ type: String, bits: Int32 = 0, group: String? = nil) {
-    precondition(OpenSSLMemory.isCounted)
     let context = EVP_PKEY_CTX_new_from_name(nil, type, nil)!
     defer { EVP_PKEY_CTX_free(context) }
     precondition(EVP_PKEY_keygen_init(context) == 1)

@@ -4,8 +4,6 @@ import Testing
 @testable import TLS
 
 struct MessageKeyTests {
-  init() { precondition(OpenSSLMemory.isCounted) }
-
   private func hexadecimal(_ bytes: [UInt8]) -> String {
     bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
   }
