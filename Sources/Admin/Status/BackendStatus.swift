@@ -51,49 +51,6 @@ public struct BackendStatus: Sendable {
     }
   }
 
-  public struct Totals: Sendable {
-    public var sessions = 0
-    public var requests = 0
-    public var errors = 0
-    public var connectFailures = 0
-    public var bytesToBackend = 0
-    public var bytesFromBackend = 0
-
-    public init() {}
-
-    var json: JSONObject {
-      var object = JSONObject()
-      object.add("sessions", sessions)
-      object.add("requests", requests)
-      object.add("errors", errors)
-      object.add("connectFailures", connectFailures)
-      object.add("bytesToBackend", bytesToBackend)
-      object.add("bytesFromBackend", bytesFromBackend)
-      return object
-    }
-  }
-
-  /// Per second, over the last ten.
-  public struct Rates: Sendable {
-    public var sessions = 0.0
-    public var requests = 0.0
-    public var errors = 0.0
-    public var bytesToBackend = 0.0
-    public var bytesFromBackend = 0.0
-
-    public init() {}
-
-    var json: JSONObject {
-      var object = JSONObject()
-      object.add("sessions", sessions)
-      object.add("requests", requests)
-      object.add("errors", errors)
-      object.add("bytesToBackend", bytesToBackend)
-      object.add("bytesFromBackend", bytesFromBackend)
-      return object
-    }
-  }
-
   public var name = ""
   /// nil while its host name cannot be resolved.
   public var address: String?
@@ -109,8 +66,10 @@ public struct BackendStatus: Sendable {
   public var limit: Int?
   public var check: Check?
   public var changes = 0
-  public var totals = Totals()
-  public var rates = Rates()
+  public var totals = Traffic()
+  public var connectFailures = 0
+  /// Per second, over the last ten.
+  public var rates = TrafficRates()
   public var connect = Percentiles()
   /// Until the head of the response.
   public var firstByte = Percentiles()
@@ -140,8 +99,9 @@ public struct BackendStatus: Sendable {
     object.add("limit", limit)
     object.add("check", check?.json)
     object.add("changes", changes)
-    object.add("totals", totals.json)
-    object.add("rates", rates.json)
+    let names = TrafficNames(up: "bytesToBackend", down: "bytesFromBackend")
+    object.add("totals", totals.json(names, [("connectFailures", connectFailures)]))
+    object.add("rates", rates.json(names))
     object.add("connect", connect.json)
     object.add("firstByte", firstByte.json)
     object.add("session", session.json)

@@ -1,49 +1,6 @@
 import Telemetry
 
 public struct ListenerStatus: Sendable {
-  public struct Totals: Sendable {
-    public var sessions = 0
-    public var requests = 0
-    public var errors = 0
-    public var refused = 0
-    public var bytesFromClients = 0
-    public var bytesToClients = 0
-
-    public init() {}
-
-    var json: JSONObject {
-      var object = JSONObject()
-      object.add("sessions", sessions)
-      object.add("requests", requests)
-      object.add("errors", errors)
-      object.add("refused", refused)
-      object.add("bytesFromClients", bytesFromClients)
-      object.add("bytesToClients", bytesToClients)
-      return object
-    }
-  }
-
-  /// Per second, over the last ten.
-  public struct Rates: Sendable {
-    public var sessions = 0.0
-    public var requests = 0.0
-    public var errors = 0.0
-    public var bytesFromClients = 0.0
-    public var bytesToClients = 0.0
-
-    public init() {}
-
-    var json: JSONObject {
-      var object = JSONObject()
-      object.add("sessions", sessions)
-      object.add("requests", requests)
-      object.add("errors", errors)
-      object.add("bytesFromClients", bytesFromClients)
-      object.add("bytesToClients", bytesToClients)
-      return object
-    }
-  }
-
   public var name = ""
   public var mode = ""
   public var listen: [String] = []
@@ -52,8 +9,10 @@ public struct ListenerStatus: Sendable {
   public var sessions = 0
   /// nil is none.
   public var limit: Int?
-  public var totals = Totals()
-  public var rates = Rates()
+  public var totals = Traffic()
+  public var refused = 0
+  /// Per second, over the last ten.
+  public var rates = TrafficRates()
   /// How long sessions lasted.
   public var session = Percentiles()
 
@@ -68,8 +27,9 @@ public struct ListenerStatus: Sendable {
     object.add("pools", pools)
     object.add("sessions", sessions)
     object.add("limit", limit)
-    object.add("totals", totals.json)
-    object.add("rates", rates.json)
+    let names = TrafficNames(up: "bytesFromClients", down: "bytesToClients")
+    object.add("totals", totals.json(names, [("refused", refused)]))
+    object.add("rates", rates.json(names))
     object.add("session", session.json)
     return object
   }

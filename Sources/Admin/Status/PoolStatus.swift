@@ -1,51 +1,6 @@
 import Telemetry
 
 public struct PoolStatus: Sendable {
-  public struct Totals: Sendable {
-    public var sessions = 0
-    public var requests = 0
-    public var errors = 0
-    public var retries = 0
-    public var queued = 0
-    public var bytesToBackends = 0
-    public var bytesFromBackends = 0
-
-    public init() {}
-
-    var json: JSONObject {
-      var object = JSONObject()
-      object.add("sessions", sessions)
-      object.add("requests", requests)
-      object.add("errors", errors)
-      object.add("retries", retries)
-      object.add("queued", queued)
-      object.add("bytesToBackends", bytesToBackends)
-      object.add("bytesFromBackends", bytesFromBackends)
-      return object
-    }
-  }
-
-  /// Per second, over the last ten.
-  public struct Rates: Sendable {
-    public var sessions = 0.0
-    public var requests = 0.0
-    public var errors = 0.0
-    public var bytesToBackends = 0.0
-    public var bytesFromBackends = 0.0
-
-    public init() {}
-
-    var json: JSONObject {
-      var object = JSONObject()
-      object.add("sessions", sessions)
-      object.add("requests", requests)
-      object.add("errors", errors)
-      object.add("bytesToBackends", bytesToBackends)
-      object.add("bytesFromBackends", bytesFromBackends)
-      return object
-    }
-  }
-
   public var name = ""
   public var scheduler = ""
   public var isPanicking = false
@@ -56,8 +11,11 @@ public struct PoolStatus: Sendable {
   public var waiting = 0
   public var queueLimit = 0
   public var sessions = 0
-  public var totals = Totals()
-  public var rates = Rates()
+  public var totals = Traffic()
+  public var retries = 0
+  public var queued = 0
+  /// Per second, over the last ten.
+  public var rates = TrafficRates()
   /// How long sessions waited for a backend.
   public var queue = Percentiles()
   public var backends: [BackendStatus] = []
@@ -80,8 +38,9 @@ public struct PoolStatus: Sendable {
     object.add("waiting", waiting)
     object.add("queueLimit", queueLimit)
     object.add("sessions", sessions)
-    object.add("totals", totals.json)
-    object.add("rates", rates.json)
+    let names = TrafficNames(up: "bytesToBackends", down: "bytesFromBackends")
+    object.add("totals", totals.json(names, [("retries", retries), ("queued", queued)]))
+    object.add("rates", rates.json(names))
     object.add("queue", queue.json)
     object.add("backends", backends.map(\.json))
     return object

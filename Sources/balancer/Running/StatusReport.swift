@@ -128,7 +128,7 @@ extension RunningListener {
     status.pools = configuration.pools
     status.sessions = counters.sessions.load(ordering: .relaxed)
     status.limit = configuration.connections
-    status.totals.refused = counters.refused.load(ordering: .relaxed)
+    status.refused = counters.refused.load(ordering: .relaxed)
     return status
   }
 }
