@@ -75,9 +75,6 @@ public final class Pool: Sendable {
     state.withLock { $0.state(of: backend)?.health }
   }
 
-  /// Whether the backend may have sessions: it is a member that is neither drained nor down.
-  public func isUsable(_ backend: Backend) -> Bool { state.withLock { $0.isUsable(backend) } }
-
   /// A reload has removed the pool: its backends are to get nothing new.
   public func retire() {
     state.withLock { state in
@@ -224,14 +221,14 @@ extension Pool {
       return nil
     }
 
-    func isUsable(_ backend: Backend) -> Bool {
-      switch state(of: backend)?.availability {
-      case .eligible, .full: true
-      case .drained, .down, .checking, nil: false
-      }
+    func markUsable(_ backend: Backend) {
+      let isUsable =
+        switch state(of: backend)?.availability {
+        case .eligible, .full: true
+        case .drained, .down, .checking, nil: false
+        }
+      backend.isUsable.store(isUsable, ordering: .relaxed)
     }
-
-    func markUsable(_ backend: Backend) { backend.isUsable.store(isUsable(backend), ordering: .relaxed) }
 
     var tally: Tally { tiers[0].tally + tiers[1].tally }
 

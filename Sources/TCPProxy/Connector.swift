@@ -219,7 +219,7 @@ extension Worker {
     session.pointee.backend = nil
     session.pointee.meters.backend?.add(to: .connectFailures)
     session.pointee.meters.backend = nil
-    if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
+    noteFailure(of: backend, destination, cause)
     destination.pool.release(backend)
     session.pointee.failures += 1
     let failures = Int(session.pointee.failures)

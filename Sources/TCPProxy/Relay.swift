@@ -246,10 +246,10 @@ extension Worker {
     _ session: UnsafeMutablePointer<TCPSession>,
     _ cause: @autoclosure () -> String = "connection reset before any answer"
   ) {
-    guard let destination = session.pointee.destination, destination.watchesOutcomes,
-      let backend = session.pointee.backend, session.pointee.toClient.bytes == 0, !session.pointee.holdsBytes
+    guard let destination = session.pointee.destination, let backend = session.pointee.backend,
+      session.pointee.toClient.bytes == 0, !session.pointee.holdsBytes
     else { return }
-    if backend.outcomes.fail() { group.onOutcome(backend, cause()) }
+    noteFailure(of: backend, destination, cause())
   }
 
   /// A side no longer takes bytes. What it sent before that still belongs to the other side, so it is read to its end

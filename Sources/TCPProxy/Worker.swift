@@ -133,7 +133,6 @@ struct Worker: ~Copyable {
         reviewSpares(of: pool)
         exchangesRetry(for: pool)
         closeIdle(of: pool)
-      case .poolRemoved(let pool): closeIdle(of: pool, all: true)
       case .closeSessions(let backend):
         endSessions(of: backend)
         endExchanges(of: backend)
@@ -240,12 +239,10 @@ struct Worker: ~Copyable {
     }
     if let backend = session.backend {
       countEnd(&session)
-      if session.toClient.bytes > 0 || session.toClient.ended, session.destination?.watchesOutcomes == true,
-        backend.outcomes.succeed()
-      {
-        group.onOutcome(backend, nil)
+      if let destination = session.destination {
+        if session.toClient.bytes > 0 || session.toClient.ended { noteSuccess(of: backend, destination) }
+        destination.pool.release(backend)
       }
-      session.destination?.pool.release(backend)
     }
     let service = session.service
     MeterRows(listener: session.meters.listener).record(.session, from: session.begun, to: clock())

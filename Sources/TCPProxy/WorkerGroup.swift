@@ -15,8 +15,6 @@ enum WorkerMessage: Sendable {
   case close(Int)
   case resumeAccepting
   case poolChanged(Pool)
-  /// A reload has removed the pool.
-  case poolRemoved(Pool)
   /// A session's place in the queue has come to the front: it counts on this backend.
   case granted(Handle, Pool, Backend)
   /// The same for an exchange.
@@ -123,9 +121,6 @@ public final class WorkerGroup: Sendable {
 
   /// The pool has another set of eligible backends: sessions that wait for one try again.
   public func poolChanged(_ pool: Pool) { tellAll(.poolChanged(pool)) }
-
-  /// A reload has removed the pool: connections to its backends that wait for requests are closed.
-  public func poolRemoved(_ pool: Pool) { tellAll(.poolRemoved(pool)) }
 
   /// Ends all sessions of a backend.
   public func closeSessions(of backend: Backend) { tellAll(.closeSessions(backend)) }

@@ -81,7 +81,7 @@ struct HTTPReloadTests {
     try backend.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     _ = try client.receive(until: "ok")
     front.pool.retire()
-    front.group.poolRemoved(front.pool)
+    front.group.poolChanged(front.pool)
     #expect(try backend.receiveToEnd() == "")
   }
 }

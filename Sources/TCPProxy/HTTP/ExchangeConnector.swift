@@ -243,7 +243,7 @@ extension Worker {
     if wasConnected { countRequest(&exchange.pointee) }
     exchange.pointee.meters.backend?.add(to: wasConnected ? .resets : .connectFailures)
     exchange.pointee.meters.backend = nil
-    if destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
+    noteFailure(of: backend, destination, cause)
     destination.pool.release(backend)
     exchange.pointee.failures += 1
     let failures = Int(exchange.pointee.failures)
@@ -294,12 +294,12 @@ extension Worker {
     }
   }
 
-  /// Closes the idle connections to backends that the pool does not use now, or to all.
-  mutating func closeIdle(of pool: Pool, all: Bool = false) {
+  /// Closes the idle connections to backends that the pool does not use now.
+  mutating func closeIdle(of pool: Pool) {
     for handle in http.servers.handles {
       guard let server = http.servers.pointer(to: handle), server.pointee.exchange == .none,
         server.pointee.mirror == .none, server.pointee.destination.pool === pool,
-        all || !pool.isUsable(server.pointee.backend)
+        !server.pointee.backend.isUsable.load(ordering: .relaxed)
       else { continue }
       http.removeIdle(handle)
       closeServer(handle)

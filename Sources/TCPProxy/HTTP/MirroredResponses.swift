@@ -96,20 +96,14 @@ extension Worker {
       UnsafeRawBufferPointer(rebasing: input[taken.used...]), of: &server.pointee.connection, isNews: false)
   }
 
-  private func answered(
+  private mutating func answered(
     _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ copy: UnsafeMutablePointer<MirroredRequest>
   ) {
     copy.pointee.isAnswered = true
     copy.pointee.responseBody = BodyReader(head.framing)
     copy.pointee.keepsServer = head.keepsAlive && !bindsConnection(bytes)
     tell(copy, failed: false)
-    let backend = copy.pointee.backend
-    guard copy.pointee.destination.watchesOutcomes else { return }
-    if head.status == 502 || head.status == 503 || head.status == 504 {
-      if backend.outcomes.fail() { group.onOutcome(backend, "HTTP status \(head.status)") }
-    } else if backend.outcomes.succeed() {
-      group.onOutcome(backend, nil)
-    }
+    noteResponse(of: copy.pointee.backend, copy.pointee.destination, status: head.status)
   }
 
   /// Tells the pool how long its backend took, where the pool wants to know.
@@ -160,7 +154,7 @@ extension Worker {
       countDropped(copy.service, copy.destination.pool, "\(cause), at \(backend.name)")
       if isBackends, !copy.isAnswered {
         backend.meters.row(index).add(to: .connectFailures)
-        if copy.destination.watchesOutcomes, backend.outcomes.fail() { group.onOutcome(backend, cause) }
+        noteFailure(of: backend, copy.destination, cause)
       }
     } else {
       copy.service.counters.mirrored.add(1, ordering: .relaxed)

@@ -238,12 +238,8 @@ extension Worker {
     countAnswer(exchange, head.status)
     tellAnswer(exchange, failed: false)
     exchange.pointee.endRetry()
-    if exchange.pointee.destination.watchesOutcomes, let backend = exchange.pointee.backend {
-      if head.status == 502 || head.status == 503 || head.status == 504 {
-        if backend.outcomes.fail() { group.onOutcome(backend, "HTTP status \(head.status)") }
-      } else if backend.outcomes.succeed() {
-        group.onOutcome(backend, nil)
-      }
+    if let backend = exchange.pointee.backend {
+      noteResponse(of: backend, exchange.pointee.destination, status: head.status)
     }
     // Whose connection it is now, another client must not get: see `Exchange.isPersonal`.
     if bindsConnection(bytes) { exchange.pointee.keepsServer = false }
@@ -354,9 +350,7 @@ extension Worker {
     guard isRepeatable else {
       let pool = exchange.pointee.destination.pool.name
       let name = exchange.pointee.backend?.name ?? ""
-      if let backend = exchange.pointee.backend, exchange.pointee.destination.watchesOutcomes, backend.outcomes.fail() {
-        group.onOutcome(backend, cause)
-      }
+      if let backend = exchange.pointee.backend { noteFailure(of: backend, exchange.pointee.destination, cause) }
       exchange.pointee.meters.served.add(to: .resets)
       group.incidents.add(.badResponse, pool, cause: "\(cause), at \(name)")
       exchange.pointee.notes.access.ending = .backendReset
@@ -370,8 +364,10 @@ extension Worker {
   mutating func responseFailed(_ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ status: UInt16) {
     exchange.pointee.keepsServer = false
     exchange.pointee.meters.served.add(to: status == 504 ? .timeouts : .faults)
-    if let backend = exchange.pointee.backend, exchange.pointee.destination.watchesOutcomes, backend.outcomes.fail() {
-      group.onOutcome(backend, status == 504 ? "no response within timeouts.response" : "a response that is no HTTP")
+    if let backend = exchange.pointee.backend {
+      noteFailure(
+        of: backend, exchange.pointee.destination,
+        status == 504 ? "no response within timeouts.response" : "a response that is no HTTP")
     }
     fail(handle, exchange, status)
   }

@@ -176,7 +176,7 @@ extension Supervisor {
     backendsChanged(removed: removed)
     for pool in gone {
       pool.retire()
-      workers.poolRemoved(pool)
+      workers.poolChanged(pool)
     }
     forgetMeters()
     // A higher limit may let clients in.
