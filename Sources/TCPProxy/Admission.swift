@@ -28,6 +28,9 @@ public final class Admission: Sendable {
     sessions.load(ordering: .relaxed) * Self.sessionMemory + spilled.load(ordering: .relaxed)
   }
 
+  /// A worker waits for memory or a place.
+  var isAwaited: Bool { paused.load(ordering: .relaxed) }
+
   func hold(_ bytes: Int) { spilled.add(bytes, ordering: .relaxed) }
 
   /// - Returns: whether a worker waits for memory or a place.

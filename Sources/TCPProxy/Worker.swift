@@ -107,10 +107,19 @@ struct Worker: ~Copyable {
         case .httpServer: httpServerTimer(token.handle)
         }
       }
+      tellHeld()
     }
     closeSpares()
     for handle in sessions.handles { end(handle, reset: true) }
     for handle in http.clients.handles { endClient(handle, reset: true, .drained) }
+    tellHeld()
+  }
+
+  /// What HTTP holds counts for `limits.memory`, once a turn is over.
+  private mutating func tellHeld() {
+    let change = http.takeNewlyHeld(exactly: group.admission.isAwaited)
+    if change > 0 { group.admission.hold(change) }
+    if change < 0 { group.freeMemory(-change) }
   }
 
   // MARK: Messages

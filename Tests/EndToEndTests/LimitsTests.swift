@@ -85,6 +85,67 @@ extension EndToEnd {
       try waitUntil("somebody is let in again") { try site.connect().hasBytes(within: .seconds(1)) }
     }
 
+    /// Ways in which HTTP makes the program keep what has come.
+    enum Hoard: String, CaseIterable {
+      case responsesNotRead, bodiesNotTaken, headsWithoutEnd
+    }
+
+    /// A client of that kind, with something to say for as long as somebody listens.
+    private func hoarder(_ hoard: Hoard) throws -> (socket: Socket, speaker: BackgroundThread) {
+      let client = try Socket(connectingTo: site.front, receiveBuffer: 4096)
+      let words =
+        switch hoard {
+        case .responsesNotRead: "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+        case .bodiesNotTaken: "PUT / HTTP/1.1\r\nHost: a.example\r\nContent-Length: \(1 << 30)\r\n\r\n"
+        case .headsWithoutEnd: "GET / HTTP/1.1\r\nX: \(String(repeating: "x", count: 60_000))"
+        }
+      let speaker = BackgroundThread {
+        try? client.send(words, within: .seconds(600))
+        if hoard == .bodiesNotTaken { try? TestBackend.source(bytes: 1 << 30)(client) }
+      }
+      return (client, speaker)
+    }
+
+    @Test(arguments: Hoard.allCases)
+    func memoryOfHTTPHasALimit(hoard: Hoard) throws {
+      let zeros = TestBackend.source(bytes: 1 << 30)
+      let backend = try site.backend(
+        "",
+        { socket in
+          let wire = Wire(socket)
+          // Of an upload it never reads more than came with its head.
+          guard try wire.head()?.firstLine.hasPrefix("GET") == true else { return socket.waitForHangUp() }
+          try socket.send("HTTP/1.1 200 OK\r\nContent-Length: \(1 << 30)\r\n\r\n")
+          try zeros(socket)
+        })
+      let scrape = try Scrape(address: .ipv4(FreePort.take()))
+      let balancer = try site.balancer(
+        site.http(
+          [backend.json], listener: #""http": { "maxHeader": "64KiB" }"#,
+          top: """
+            "workers": 1, "limits": { "memory": "16MiB" }, "admin": { "listen": "\(scrape.address)" }
+            """))
+      var clients: [(socket: Socket, speaker: BackgroundThread)] = []
+      defer { for client in clients { client.socket.interrupt() } }
+      let mark = balancer.log.mark
+      try waitUntil("nobody is let in any more") {
+        clients.append(try hoarder(hoard))
+        return balancer.log.all.dropFirst(mark).contains { $0.contains("limits.memory is at its limit") }
+      }
+      // What waits in the backlog has none of it.
+      #expect(clients.count < 1000)
+      #expect(try balancer.figures.residentBytes < 64 << 20)
+      for client in clients {
+        client.socket.interrupt()
+        try client.speaker.join()
+        client.socket.reset()
+      }
+      try scrape.wait(for: ["balancer_session_memory_bytes": 0])
+      let wire = try site.wire()
+      try wire.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      #expect(try wire.head()?.status == 200)
+    }
+
     @Test func connectionsOfTheProcessHaveALimit() throws {
       try expectLimit(of: 5, listener: "", top: #""workers": 4, "limits": { "connections": 5 }"#)
     }
@@ -152,6 +213,12 @@ extension EndToEnd {
 }
 
 extension Socket {
+  /// Waits until nothing more can be sent or received; what has come stays where it is.
+  func waitForHangUp() {
+    var entry = pollfd(fd: descriptor, events: 0, revents: 0)
+    _ = poll(&entry, 1, -1)
+  }
+
   /// Whether something can be received; it is not taken.
   func hasBytes(within limit: Duration) throws -> Bool {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

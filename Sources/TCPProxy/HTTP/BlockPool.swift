@@ -10,6 +10,8 @@ struct BlockPool: ~Copyable {
 
   private var spare = InlineArray<8, UnsafeMutableRawPointer?>(repeating: nil)
   private var counts = InlineArray<8, Int>(repeating: 0)
+  /// Bytes of the blocks that somebody has.
+  private(set) var inUse = 0
 
   /// At least `count` bytes; `capacity` says how many.
   mutating func take(_ count: Int) -> UnsafeMutableRawBufferPointer {
@@ -22,13 +24,16 @@ struct BlockPool: ~Copyable {
       guard let block = spare[index] else { break }
       spare[index] = block.load(as: UnsafeMutableRawPointer?.self)
       counts[index] -= 1
+      inUse += size
       return UnsafeMutableRawBufferPointer(start: block, count: size)
     }
+    inUse += max(size, count)
     return .allocate(byteCount: max(size, count), alignment: 16)
   }
 
   mutating func give(_ memory: UnsafeMutableRawBufferPointer) {
     guard let block = memory.baseAddress else { return }
+    inUse -= memory.count
     let index = memory.count.trailingZeroBitCount - Self.blockSize.trailingZeroBitCount
     guard index >= 0, index < Self.sizes, memory.count == Self.blockSize << index,
       counts[index] << index < Self.mostSpare / Self.blockSize

@@ -36,6 +36,9 @@ struct HTTPWork: ~Copyable {
   /// Exchanges that wait in the queue of their pool, and their places there.
   var queued: [Handle: QueuePlace] = [:]
   var encoders = EncoderPool()
+  /// Bytes held, as the limit of memory was told of them.
+  private var told = 0
+  private static let grain = 64 << 10
   /// Where passwords are asked for; there with the first.
   var desk: CredentialsDesk?
   /// Clients that wait for an answer.
@@ -90,6 +93,21 @@ struct HTTPWork: ~Copyable {
     if exchange.mirror == .collecting { mirrorRoom.leave(exchange.copiedBody.count) }
     exchange.mirror = .none
     exchange.copiedBody.free(into: &buffers.blocks)
+  }
+
+  // MARK: Memory
+
+  /// Bytes that clients make this worker keep: heads, bodies, what is unsent, and the encoders at work.
+  private var held: Int { buffers.blocks.inUse + encoders.working }
+
+  /// What is held now beside what was told before. Told in grains: a head that is kept while its response comes is told to nobody,
+  /// so requests that go through touch no memory that workers share.
+  /// - Parameter exactly: however little it is.
+  mutating func takeNewlyHeld(exactly: Bool) -> Int {
+    let change = held - told
+    if change == 0 || !exactly && held != 0 && change.magnitude < Self.grain { return 0 }
+    told += change
+    return change
   }
 
   // MARK: Idle connections
