@@ -142,6 +142,32 @@ struct HTTPExchangeTests {
     #expect(try client.receive(until: "</html>\n").hasPrefix("HTTP/1.1 502"))
   }
 
+  /// Its very first write fails, so the backend has got nothing: what may happen only once has not happened yet.
+  @Test(arguments: [
+    "Content-Length: 1\r\n\r\nx", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+  ])
+  func sendsAgainWhatWasNotSent(body: String) throws {
+    let path = "/tmp/balancer-\(getpid())-\(UInt64.random(in: 0...UInt64.max)).sock"
+    defer { unlink(path) }
+    let server = try HandServer(.unix(path))
+    let front = try front([server])
+    let client = try front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    let first = try server.accept()
+    _ = try first.receive(until: "\r\n\r\n")
+    try first.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+    #expect(try client.receive(until: "\r\n\r\n1").hasPrefix("HTTP/1.1 200"))
+    // Nobody is told of that, and there is nothing to read: only a write fails.
+    shutdown(first.number, Int32(SHUT_RD))
+    try client.send("POST / HTTP/1.1\r\nHost: a\r\n\(body)")
+    let second = try server.accept()
+    #expect(try second.receive(until: body).hasPrefix("POST / "))
+    try second.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+    #expect(try client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 201"))
+    try front.settle()
+    #expect(front.backends[0].sessions.load(ordering: .relaxed) == 0)
+  }
+
   @Test func keepsMoreThanTheLengthFromTheNextClient() throws {
     let server = try HandServer()
     let front = try front([server])

@@ -34,6 +34,8 @@ struct Exchange: ~Copyable {
   var requestChunks = ChunkedEncoder()
   /// Something of the body was sent that is not kept: it cannot be sent again.
   var hasSpentBody = false
+  /// A backend may have got something of it: what changes things is not sent again.
+  var isBegun = false
   /// The request is with the backend as a whole.
   var isSent = false
   /// The connection had served others before: it may have been closed while we wrote.
@@ -116,6 +118,6 @@ struct Exchange: ~Copyable {
   }
 
   /// Whether it may be sent once more (RFC 9110, 9.2.2): nothing was answered, it is all there, and sending it twice means
-  /// the same as once.
-  var isRepeatable: Bool { !hasAnswer && !hasSpentBody && head.method.isIdempotent }
+  /// the same as once, or nothing of it has been sent.
+  var isRepeatable: Bool { !hasAnswer && !hasSpentBody && (!isBegun || head.method.isIdempotent) }
 }

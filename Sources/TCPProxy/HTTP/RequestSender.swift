@@ -57,10 +57,13 @@ extension Worker {
     _ exchange: UnsafeMutablePointer<Exchange>
   ) -> Bool {
     let bytes = UnsafeRawBufferPointer(rebasing: http.buffers.head[..<size])
+    // What fits into one write is refused by the socket as a whole.
+    if size > TLSBuffers.inputSize { exchange.pointee.isBegun = true }
     if http.buffers.send(bytes, to: &server.pointee.connection, more: more) == .failed {
       backendFailed(handle, exchange, "the connection was closed before the request")
       return false
     }
+    exchange.pointee.isBegun = true
     return true
   }
 
