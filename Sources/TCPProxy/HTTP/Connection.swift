@@ -50,6 +50,9 @@ struct Connection: ~Copyable {
     meters.add(count, to: isBackend ? .bytesToBackends : .bytesToClients)
   }
 
+  /// Why TLS is over with the peer, which is `broken`.
+  mutating func takeTLSFailure() -> TLSFailure? { tls.pointer?.pointee.engine.inputEnded() }
+
   /// The peer has ended and everything it sent is read.
   var isExhausted: Bool { isFinished && !isReadable }
 }
@@ -60,6 +63,8 @@ enum Reception {
   case blocked
   case ended
   case failed(SystemError)
+  /// The peer has left the rules of TLS, sent a fatal alert, or its stream was cut: see `Connection.takeTLSFailure`.
+  case broken
 }
 
 enum Delivery {

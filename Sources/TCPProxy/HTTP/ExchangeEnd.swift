@@ -240,6 +240,15 @@ extension Worker {
     tellDrained()
   }
 
+  /// A client has left the rules of TLS, or its stream was cut. It got its alert, and nothing more is read.
+  mutating func clientBroke(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    // Clients cut their streams every day.
+    if let failure = client.pointee.connection.takeTLSFailure(), failure.cause != .cut {
+      group.incidents.add(.tlsBroken, "listener \(client.pointee.service.listener)", cause: "\(failure)")
+    }
+    endClient(handle, reset: false)
+  }
+
   /// Ends all exchanges of a backend that is not to serve them any longer.
   mutating func endExchanges(of backend: Backend) {
     for handle in http.servers.handles {

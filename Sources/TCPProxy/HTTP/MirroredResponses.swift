@@ -46,6 +46,9 @@ extension Worker {
           endMirrored(handle, cause: "the backend closed the connection", isBackends: true)
         }
       case .failed(let error): endMirrored(handle, cause: "\(error)", isBackends: true)
+      case .broken:
+        let words = server.pointee.connection.takeTLSFailure().map { "\($0)" } ?? "\(SystemError.connectionCut)"
+        endMirrored(handle, cause: "TLS: \(words)", isBackends: true)
       }
       reads -= 1
       if reads == 0 {

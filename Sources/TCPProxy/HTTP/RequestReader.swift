@@ -130,6 +130,9 @@ extension Worker {
         case .failed:
           endClient(handle, reset: true)
           return
+        case .broken:
+          clientBroke(handle, client)
+          return
         }
       case .exchange:
         pumpRequest(handle, client)
@@ -316,6 +319,9 @@ extension Worker {
         // Half a request is nobody's.
         endClient(handle, reset: true)
         return
+      case .broken:
+        clientBroke(handle, client)
+        return
       }
     }
     requestSent(client.pointee.exchange, exchange)
@@ -400,6 +406,9 @@ extension Worker {
     case .ended, .failed:
       endClient(handle, reset: false)
       return false
+    case .broken:
+      clientBroke(handle, client)
+      return false
     }
   }
 
@@ -414,7 +423,7 @@ extension Worker {
       }
       return true
     case .blocked: return false
-    case .ended, .failed:
+    case .ended, .failed, .broken:
       endClient(handle, reset: false)
       return false
     }

@@ -78,6 +78,9 @@ extension Worker {
       case .failed(let error):
         responseStopped(exchangeHandle, exchange, "\(error)", isClean: false)
         return
+      case .broken:
+        responseBroke(exchangeHandle, exchange, server)
+        return
       }
       reads -= 1
       if reads == 0 {
@@ -325,6 +328,20 @@ extension Worker {
       }
     }
     finish(handle, exchange)
+  }
+
+  /// The backend has left the rules of TLS, refused with an alert, or its stream was cut.
+  private mutating func responseBroke(
+    _ handle: Handle, _ exchange: UnsafeMutablePointer<Exchange>, _ server: UnsafeMutablePointer<BackendConnection>
+  ) {
+    let words = server.pointee.connection.takeTLSFailure().map { "\($0)" } ?? "\(SystemError.connectionCut)"
+    // One that has rested may be over for any reason.
+    if !exchange.pointee.isReused || exchange.pointee.hasAnswer {
+      group.incidents.add(
+        .tlsBroken, "pool \(exchange.pointee.destination.pool.name)", cause: "\(words) (\(server.pointee.backend.name))"
+      )
+    }
+    responseStopped(handle, exchange, "TLS: \(words)", isClean: false)
   }
 
   /// No response has come, and none will on this connection: another try, where that is allowed, or an error.

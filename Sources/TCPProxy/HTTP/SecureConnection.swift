@@ -35,7 +35,7 @@ extension HTTPBuffers {
           connection.pointee.isReadable = false
           connection.pointee.isFinished = true
           // Cut, and not ended: what came before may be anything.
-          if side.pointee.engine.inputEnded() != nil { return .failed(.connectionCut) }
+          if side.pointee.engine.inputEnded() != nil { return .broken }
           return .ended
         case .failed(let error):
           connection.pointee.isReadable = false
@@ -54,7 +54,10 @@ extension HTTPBuffers {
       switch decryption.state {
       case .needsInput: break
       case .ended: side.pointee.hasEnded = true
-      case .failed, .full, .needsOutput:
+      case .failed:
+        connection.pointee.isReadable = false
+        return .broken
+      case .full, .needsOutput:
         connection.pointee.isReadable = false
         return .failed(.connectionCut)
       }
