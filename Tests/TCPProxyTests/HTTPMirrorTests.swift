@@ -16,6 +16,7 @@ struct HTTPMirrorTests {
     let server: HandServer
     let shadow: HandServer
     let shadows: Pool
+    let backend: Backend
 
     init(
       shadow address: SocketAddress? = nil, scheduler: SchedulerKind = .leastConnections,
@@ -23,7 +24,7 @@ struct HTTPMirrorTests {
     ) throws {
       let server = try HandServer()
       let shadow = try HandServer()
-      let backend = Backend(pool: "shadow", name: "s", address: address ?? shadow.address)
+      backend = Backend(pool: "shadow", name: "s", address: address ?? shadow.address)
       shadows = Pool(
         name: "shadow", scheduler: scheduler, members: [Member(backend: backend)], initialHealth: { _ in .up })
       var settings = Destination.Settings()
@@ -156,6 +157,23 @@ struct HTTPMirrorTests {
     try main.send(Self.ok)
     #expect(try client.receive(until: "\r\n\r\nok").hasPrefix("HTTP/1.1 200 OK\r\n"))
     try site.expectCounts(0, 1)
+    try waitUntil("it is counted") { site.backend.meters.sum(.connectFailures) == 1 }
+  }
+
+  /// Only a connect that failed is one.
+  @Test(arguments: [("", Meter.resets), ("HTTP/1.1 2OO OK\r\n\r\n", .faults), ("nothing", .timeouts)])
+  func tellsHowABackendHasFailed(response: String, meter: Meter) throws {
+    let site = try Site { if meter == .timeouts { $0.http.response = .milliseconds(20) } }
+    let client = try site.front.client()
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    try site.server.accept().send(Self.ok)
+    let shadow = try site.shadow.accept()
+    _ = try shadow.receive(until: "\r\n\r\n")
+    if meter == .faults { try shadow.send(response) }
+    if meter == .resets { shadow.close() }
+    try site.expectCounts(0, 1)
+    try waitUntil("it is counted") { site.backend.meters.sum(meter) == 1 }
+    #expect(site.backend.meters.sum(.connectFailures) == 0)
   }
 
   @Test func dropsWhatIsTooLong() throws {

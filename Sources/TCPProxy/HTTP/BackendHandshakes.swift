@@ -74,7 +74,7 @@ extension Worker {
       if let exchange {
         connectFailed(exchangeHandle, exchange, "TLS: \(words)")
       } else {
-        endMirrored(handle, cause: "TLS: \(words)", isBackends: true)
+        endMirrored(handle, cause: "TLS: \(words)", .connectFailures)
       }
     }
   }

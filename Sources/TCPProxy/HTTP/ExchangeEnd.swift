@@ -262,7 +262,7 @@ extension Worker {
           cutResponse(exchangeHandle, exchange, .drained)
         }
       } else if server.pointee.mirror != .none {
-        endMirrored(handle, cause: "the backend went down", isBackends: false)
+        endMirrored(handle, cause: "the backend went down")
       } else {
         http.removeIdle(handle)
         closeServer(handle)

@@ -11,7 +11,7 @@ extension Worker {
     if server.pointee.isConnecting {
       if !readiness.isDisjoint(with: [.error, .hungUp]) {
         let error = SocketIO.takeError(of: server.pointee.connection.socket.number, "connect")
-        endMirrored(handle, cause: error.map { "\($0)" } ?? "closed while connecting", isBackends: true)
+        endMirrored(handle, cause: error.map { "\($0)" } ?? "closed while connecting", .resets)
       } else if readiness.contains(.writable) {
         mirrorConnected(handle)
       }
@@ -20,7 +20,7 @@ extension Worker {
     if readiness.contains(.writable), !server.pointee.connection.unsent.isEmpty,
       http.buffers.flush(&server.pointee.connection) == .failed
     {
-      endMirrored(handle, cause: "the connection was closed within the request", isBackends: true)
+      endMirrored(handle, cause: "the connection was closed within the request", .resets)
       return
     }
     if server.pointee.isSecuring {
@@ -43,12 +43,12 @@ extension Worker {
         if copy.pointee.isAnswered, case .untilClose = copy.pointee.responseBody.rest {
           endMirrored(handle)
         } else {
-          endMirrored(handle, cause: "the backend closed the connection", isBackends: true)
+          endMirrored(handle, cause: "the backend closed the connection", .resets)
         }
-      case .failed(let error): endMirrored(handle, cause: "\(error)", isBackends: true)
+      case .failed(let error): endMirrored(handle, cause: "\(error)", .resets)
       case .broken:
         let words = server.pointee.connection.takeTLSFailure().map { "\($0)" } ?? "\(SystemError.connectionCut)"
-        endMirrored(handle, cause: "TLS: \(words)", isBackends: true)
+        endMirrored(handle, cause: "TLS: \(words)", .resets)
       }
       reads -= 1
       if reads == 0 {
@@ -73,13 +73,13 @@ extension Worker {
       case .needMore:
         http.buffers.keep(rest, of: &server.pointee.connection, isNews: false)
         return
-      case .fault(let fault): return endMirrored(handle, cause: "\(fault)", isBackends: true)
+      case .fault(let fault): return endMirrored(handle, cause: "\(fault)", .faults)
       case .head(let head):
         position += head.length
         if head.isInterim, copy.pointee.interims < Exchange.mostInterims {
           copy.pointee.interims += 1
         } else if head.isInterim || head.framing == .tunnel {
-          return endMirrored(handle, cause: "its response is none", isBackends: true)
+          return endMirrored(handle, cause: "its response is none", .faults)
         } else {
           answered(head, rest, copy)
         }
@@ -88,7 +88,7 @@ extension Worker {
     let taken = copy.pointee.responseBody.take(
       input, from: position, limits: HTTPService.responseLimits, trailers: &http.responseFields)
     copy.pointee.thrownAway += count
-    if let fault = taken.fault { return endMirrored(handle, cause: "\(fault)", isBackends: true) }
+    if let fault = taken.fault { return endMirrored(handle, cause: "\(fault)", .faults) }
     let hasEnded = copy.pointee.responseBody.hasEnded
     if hasEnded || copy.pointee.thrownAway > MirroredRequest.mostThrownAway {
       if !hasEnded || taken.used < count { copy.pointee.keepsServer = false }
@@ -126,27 +126,28 @@ extension Worker {
     endMirrored(
       handle,
       cause: isConnected ? "no whole response within timeouts.response" : "no answer within timeouts.connect",
-      isBackends: true)
+      .timeouts)
   }
 
   /// A copy is over.
   /// - Parameters:
   ///   - handle: of its connection.
   ///   - cause: why it was dropped; nil when it was answered.
-  ///   - isBackends: whether that is the backend's fault.
-  mutating func endMirrored(_ handle: Handle, cause: String? = nil, isBackends: Bool = false) {
+  ///   - fault: as what it counts for the backend, where it is its fault; before the request it is a connect that failed.
+  mutating func endMirrored(_ handle: Handle, cause: String? = nil, _ fault: Meter? = nil) {
     guard let server = http.servers.pointer(to: handle) else { return }
     let mirror = server.pointee.mirror
+    let fault = fault != nil && (server.pointee.isConnecting || server.pointee.isSecuring) ? .connectFailures : fault
     server.pointee.mirror = .none
     timers.cancel(server.pointee.timer)
     server.pointee.timer = .none
     let keeps = http.mirrors.pointer(to: mirror).map { $0.pointee.keepsServer } ?? false
     releaseServer(handle, isReusable: cause == nil && keeps)
-    endCopy(mirror, cause, isBackends)
+    endCopy(mirror, cause, fault)
   }
 
   /// A copy is over, and has no connection.
-  mutating func endCopy(_ mirror: Handle, _ cause: String?, _ isBackends: Bool) {
+  mutating func endCopy(_ mirror: Handle, _ cause: String?, _ fault: Meter?) {
     guard let pointer = http.mirrors.pointer(to: mirror) else { return }
     if cause != nil { tell(pointer, failed: true) }
     guard var copy = http.mirrors.remove(mirror) else { return }
@@ -155,8 +156,8 @@ extension Worker {
     let backend = copy.backend
     if let cause {
       countDropped(copy.service, copy.destination.pool, "\(cause), at \(backend.name)")
-      if isBackends, !copy.isAnswered {
-        backend.meters.row(index).add(to: .connectFailures)
+      if let fault, !copy.isAnswered {
+        backend.meters.row(index).add(to: fault)
         noteFailure(of: backend, copy.destination, cause)
       }
     } else {

@@ -130,7 +130,7 @@ extension Worker {
       setMirrorDeadline(handle, destination.connectNanoseconds)
     case .failed(let error):
       if error.isExhaustion { descriptorsExhausted(error) }
-      endCopy(mirror, "\(error)", !error.isExhaustion)
+      endCopy(mirror, "\(error)", error.isExhaustion ? nil : .connectFailures)
     }
   }
 
@@ -146,7 +146,7 @@ extension Worker {
       try poller.add(number, .everyEdge, token: Token(.httpServer, handle).rawValue)
       return handle
     } catch {
-      endMirrored(handle, cause: "watching a backend failed: \(error)", isBackends: false)
+      endMirrored(handle, cause: "watching a backend failed: \(error)")
       return nil
     }
   }
@@ -172,13 +172,13 @@ extension Worker {
       guard
         SocketIO.send(server.pointee.connection.socket.number, from: header, count: size, more: true) == .bytes(size)
       else {
-        endMirrored(handle, cause: "the PROXY header could not be sent", isBackends: true)
+        endMirrored(handle, cause: "the PROXY header could not be sent", .connectFailures)
         return
       }
     }
     switch beginSecuring(handle, server) {
     case .inTheClear: sendMirrored(handle)
-    case .failed(let cause): endMirrored(handle, cause: cause, isBackends: true)
+    case .failed(let cause): endMirrored(handle, cause: cause, .connectFailures)
     case .begun:
       if server.pointee.timer == .none { setMirrorDeadline(handle, copy.pointee.destination.connectNanoseconds) }
     }
@@ -194,7 +194,7 @@ extension Worker {
     // What was not taken is kept by the connection.
     copy.pointee.request.free(into: &http.buffers.blocks)
     if delivery == .failed {
-      endMirrored(handle, cause: "the connection was closed before the request", isBackends: true)
+      endMirrored(handle, cause: "the connection was closed before the request", .resets)
     }
   }
 }
