@@ -70,13 +70,15 @@ import Testing
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/python3")
     process.arguments = ["-c", script]
-    let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
-    process.standardInput = stdin
+    // From a file: a pipe to a program that ends at once, because a module is missing, would end the tests with SIGPIPE.
+    let file = FileManager.default.temporaryDirectory.appending(path: "balancer-\(UUID().uuidString).json")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try Data(input.utf8).write(to: file)
+    let (stdout, stderr) = (Pipe(), Pipe())
+    process.standardInput = try FileHandle(forReadingFrom: file)
     process.standardOutput = stdout
     process.standardError = stderr
     try process.run()
-    try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-    try stdin.fileHandleForWriting.close()
     let output = stdout.fileHandleForReading.readDataToEndOfFile()
     let complaint = String(decoding: stderr.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()

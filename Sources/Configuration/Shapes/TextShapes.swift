@@ -22,7 +22,9 @@ extension Shape where Value == String {
     .scalar(
       Name.expected, ["type": "string", "pattern": .string(Name.pattern)], definition: "name",
       read: { scalar, _ throws(Mistake) in
-        guard let text = scalar.text, Name.isValid(text) else { throw .unexpected() }
+        guard let text = scalar.text else { throw .unexpected() }
+        if Name.isSegment(text) { throw .sentence(Name.segment(text)) }
+        guard Name.isValid(text) else { throw .unexpected() }
         return text
       },
       write: { $0.isEmpty ? nil : .string($0) })
