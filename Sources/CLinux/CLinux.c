@@ -43,7 +43,13 @@ int linux_name_this_thread(const char *name) { return pthread_setname_np(pthread
 const char *linux_errno_name(int number) { return strerrorname_np(number); }
 const char *linux_errno_text(int number) { return strerrordesc_np(number); }
 
-int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+int linux_pipe(int ends[2], int flags) { return pipe2(ends, flags); }
+int linux_fcntl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
+
+ssize_t linux_splice(int from, int to, size_t count) {
+  return syscall(SYS_splice, from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
 int linux_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
 int linux_wait(int process, int reap, int *code, int *status) {

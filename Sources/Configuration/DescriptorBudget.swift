@@ -7,8 +7,8 @@ public enum DescriptorBudget {
   /// Standard streams, the logs, signals, mailboxes and pollers of the control, health, log and certificate threads; the
   /// configuration and certificates while they are read and name look-ups.
   public static let process = 30
-  /// A worker's poller and its mailbox, and a client that is handed to another worker.
-  public static let perWorker = 4
+  /// A worker's poller and its mailbox, the ends of its pipe, and a client that is handed to another worker.
+  public static let perWorker = 6
   /// A listener's address has a socket in each worker.
   public static let perListenAddress = 1
   /// The connection of a backend's check.

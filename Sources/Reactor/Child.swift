@@ -42,7 +42,7 @@ public struct Child: ~Copyable {
     _ arguments: [String], variables: [(name: String, value: String)] = [], without: [String] = []
   ) throws(SystemError) -> Child {
     var ends: [Int32] = [-1, -1]
-    if linux_pipe(&ends) != 0 { throw .last("pipe2") }
+    if linux_pipe(&ends, O_CLOEXEC) != 0 { throw .last("pipe2") }
     let output = Descriptor(adopting: ends[0])
     let input = Descriptor(adopting: ends[1])
     _ = linux_fcntl_set_flags(output.number, O_NONBLOCK)

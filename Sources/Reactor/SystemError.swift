@@ -59,4 +59,7 @@ extension SystemError {
 
   /// Our own descriptors or memory, or the system's, are used up: nothing is wrong with the other side.
   public var isExhaustion: Bool { number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM }
+
+  /// The kernel does not do this with what it was given.
+  public var isUnsupported: Bool { number == EINVAL || number == ENOSYS || number == EPERM }
 }

@@ -13,10 +13,15 @@ struct Flow: ~Copyable {
   /// A read that comes back short may not have emptied the source (a unix socket that passes descriptors, urgent data,
   /// an error behind the data), so it is asked until it says that there is no more.
   var thorough = false
+  /// Reads of the largest size come back full and go through: worth splicing, where both sides are plain.
+  var isBulk = false
   /// Bytes that the destination has taken.
   var bytes = 0
   /// Of these, as many as the meters have seen.
   var counted = 0
+
+  /// A flow that moves less at once is no bulk any more.
+  static let leastBurst = 64 << 10
 
   static let smallestReadSize: UInt32 = 16 << 10
   static let initialReadSize: UInt32 = 64 << 10
@@ -24,12 +29,15 @@ struct Flow: ~Copyable {
   static let largestReadSize: UInt32 = 256 << 10
 
   /// Fits the next read to what the destination took of this one: twice as much after a full read that went through,
-  /// no more than it took when it did not. That bounds what a slow reader holds in memory, and costs nothing.
+  /// no more than it took when it did not. That bounds what a slow reader holds in memory, and costs nothing. A full read
+  /// of the largest size that goes through makes it bulk.
   @inline(__always)
   mutating func adapt(read: Int, taken: Int) {
     if taken == read {
-      if read == Int(readSize), readSize < Self.largestReadSize { readSize *= 2 }
+      if read < Int(readSize) { return }
+      if readSize < Self.largestReadSize { readSize *= 2 } else { isBulk = true }
     } else {
+      isBulk = false
       readSize = Self.smallestReadSize
       while Int(readSize) < taken, readSize < Self.largestReadSize { readSize *= 2 }
     }

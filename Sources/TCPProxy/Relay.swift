@@ -158,6 +158,19 @@ extension Worker {
     }
     var reads = Self.readsPerTurn
     while true {
+      if flow.isBulk {
+        let burst = splice(&flow, from: source, to: destination)
+        switch burst {
+        case .through, .short:
+          reads -= 1
+          if reads == 0 { return .unfinished }
+          if burst == .through { continue }
+        case .nothing: break
+        case .stopped: return .moved
+        case .sourceFailed: return .sourceFailed
+        case .destinationFailed: return .destinationFailed
+        }
+      }
       let wanted = Int(flow.readSize)
       switch SocketIO.receive(source, into: buffer, count: wanted) {
       case .bytes(let received):

@@ -20,6 +20,8 @@ struct Worker: ~Copyable {
   var spares = Spares()
   /// All reads go through this one buffer: a session at rest owns none.
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: Int(Flow.largestReadSize), alignment: 4096)
+  /// What bulk flows go through.
+  var splicing = Splicing()
   /// Clients that speak HTTP, and what serves them.
   var http = HTTPWork()
   /// Where TLS is done.

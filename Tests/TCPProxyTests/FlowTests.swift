@@ -20,6 +20,21 @@ struct FlowTests {
   }
 
   @Test
+  func isBulkWhileFullReadsGoThrough() {
+    var flow = Flow()
+    func isBulk(after reads: [(read: Int, taken: Int)]) -> Bool {
+      for (read, taken) in reads { flow.adapt(read: read, taken: taken) }
+      return flow.isBulk
+    }
+    #expect(!isBulk(after: [(64 << 10, 64 << 10), (128 << 10, 128 << 10)]))
+    // As large as can be, but not full.
+    #expect(!isBulk(after: [(255 << 10, 255 << 10)]))
+    #expect(isBulk(after: [(256 << 10, 256 << 10)]))
+    #expect(isBulk(after: [(10, 10)]))
+    #expect(!isBulk(after: [(256 << 10, 256 << 10 - 1)]))
+  }
+
+  @Test
   func readsShrinkToWhatTheDestinationTakes() {
     let cases: [(taken: Int, kibibytes: UInt32)] = [
       (0, 16), (1, 16), (16_384, 16), (16_385, 32), (100_000, 128), (262_143, 256),

@@ -34,7 +34,10 @@ int linux_name_this_thread(const char *name);
 const char *linux_errno_name(int number);
 const char *linux_errno_text(int number);
 
-int linux_pipe(int ends[2]); // pipe2(2), both closed on exec
+int linux_pipe(int ends[2], int flags); // pipe2(2)
+int linux_fcntl_set_pipe_size(int fd, int size); // returns what it got
+// splice(2) that does not wait for the pipe, without a point of cancellation; one of the two is a pipe.
+ssize_t linux_splice(int from, int to, size_t count);
 int linux_pidfd_open(int process);
 // waitid(2) that does not wait. Returns the process once it has ended, 0 before, -1 for none of ours; `reap` is 0 to
 // leave it a zombie.

@@ -10,6 +10,9 @@ struct ProcessFigures {
   /// Open sockets. Unlike other descriptors they only come and go with listeners, sessions and checks.
   var sockets: Int { get throws { try links("fd").count { $0.target.hasPrefix("socket:") } } }
 
+  /// Open ends of pipes.
+  var pipes: Int { get throws { try links("fd").count { $0.target.hasPrefix("pipe:") } } }
+
   /// The processes it has started, the first first.
   var children: [pid_t] {
     get throws {
