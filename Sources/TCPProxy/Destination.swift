@@ -104,6 +104,9 @@ public final class Destination: Sendable {
     self === other || options == other.options && keepAliveSeconds == other.keepAliveSeconds
   }
 
+  /// Whether the scheduler or the backend is to know the name that a client asks for.
+  var wantsServerName: Bool { sendProxy != nil || pool.schedulerNeeds.contains(.serverName) }
+
   /// Connections carry the exchanges of any client.
   var sharesConnections: Bool { sendProxy == nil && options.source != .client }
 

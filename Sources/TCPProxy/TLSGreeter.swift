@@ -31,7 +31,9 @@ extension Worker {
     MeterRows(listener: session.pointee.meters.listener)
       .record(.handshake, from: session.pointee.begun, to: clock())
     if side.pointee.engine.isResumed { service.counters.handshakes.resumed.add(1, ordering: .relaxed) }
-    session.pointee.greeting?.serverName = side.pointee.engine.serverName?.description
+    if service.http != nil || service.destination?.wantsServerName == true {
+      session.pointee.greeting?.serverName = side.pointee.engine.serverName?.description
+    }
     finishGreeting(handle, session, service.destination)
   }
 

@@ -36,6 +36,9 @@ public struct HostName: Hashable, Sendable, CustomStringConvertible {
     description = String(decoding: lowered, as: UTF8.self)
   }
 
+  /// One that has been read before.
+  fileprivate init(known description: String) { self.description = description }
+
   /// The name without its first label; nil for a name of one label.
   var parent: Substring? {
     guard let dot = description.utf8.firstIndex(of: UInt8(ascii: ".")) else { return nil }
@@ -79,32 +82,34 @@ public enum CertificateName: Hashable, Sendable, CustomStringConvertible {
 
 /// Values by certificate name: an exact name is found before a wildcard.
 struct NameTable<Value> {
-  private var exact: [Substring: Value] = [:]
-  private var wildcards: [Substring: Value] = [:]
+  private var exact: [String: Value] = [:]
+  private var wildcards: [String: Value] = [:]
 
   subscript(name: CertificateName) -> Value? {
     get {
       switch name {
-      case .exact(let name): exact[name.description[...]]
-      case .wildcard(let parent): wildcards[parent.description[...]]
+      case .exact(let name): exact[name.description]
+      case .wildcard(let parent): wildcards[parent.description]
       }
     }
     set {
       switch name {
-      case .exact(let name): exact[name.description[...]] = newValue
-      case .wildcard(let parent): wildcards[parent.description[...]] = newValue
+      case .exact(let name): exact[name.description] = newValue
+      case .wildcard(let parent): wildcards[parent.description] = newValue
       }
     }
   }
 
-  func mapValues<Other>(_ transform: (Value) -> Other) -> NameTable<Other> {
+  /// The same names with other values.
+  func map<Other>(_ transform: (CertificateName, Value) -> Other) -> NameTable<Other> {
     var table = NameTable<Other>()
-    table.exact = exact.mapValues(transform)
-    table.wildcards = wildcards.mapValues(transform)
+    for (name, value) in exact { table.exact[name] = transform(.exact(HostName(known: name)), value) }
+    for (name, value) in wildcards { table.wildcards[name] = transform(.wildcard(below: HostName(known: name)), value) }
     return table
   }
 
   func value(for name: HostName) -> Value? {
-    exact[name.description[...]] ?? name.parent.flatMap { wildcards[$0] }
+    if let value = exact[name.description] { return value }
+    return wildcards.isEmpty ? nil : name.parent.flatMap { wildcards[String($0)] }
   }
 }

@@ -257,10 +257,14 @@ public struct TLSEngine: ~Copyable, @unchecked Sendable {
   public mutating func inputEnded() -> TLSFailure? {
     if let failure { return failure }
     if peerHasClosed { return nil }
-    let words =
-      state == .handshaking
-      ? "the \(otherParty.rawValue) closed the connection during the handshake"
-      : "the \(otherParty.rawValue)'s stream was cut: it ended without close_notify"
+    // Literals: clients cut their streams every day, and nobody asks for the words then.
+    let words: String
+    switch (role, state) {
+    case (.server, .handshaking): words = "the client closed the connection during the handshake"
+    case (.client, .handshaking): words = "the backend closed the connection during the handshake"
+    case (.server, _): words = "the client's stream was cut: it ended without close_notify"
+    case (.client, _): words = "the backend's stream was cut: it ended without close_notify"
+    }
     return fail(otherParty, .cut, words)
   }
 

@@ -4,7 +4,7 @@ import COpenSSL
 /// Everything that a listener's TLS needs, built once and never changed: a reload builds another, and this one lives until
 /// its last engine is gone. Shared by all workers.
 public final class TLSServerContext: @unchecked Sendable {
-  private let table: NameTable<CertificateSet>
+  private let table: NameTable<VirtualServer>
   /// Where a client asks for no name, or for one that nobody has.
   private let fallback: CertificateSet
   private let staples: [OpaquePointer: OCSPStaple]
@@ -13,8 +13,9 @@ public final class TLSServerContext: @unchecked Sendable {
   private let alpnBytes: UnsafeMutableBufferPointer<UInt8>
   private let clientTrust: TrustStore?
   private let ticketKeys: TicketKeys?
-  /// What a ticket is bound to, besides the name that the client asked for.
-  private let policy: [UInt8]
+  /// What the sessions of clients that ask for no name are bound to.
+  private let nameless: SessionBinding
+  private let policy: SessionPolicy
   private let keyLog: TLSKeyLog?
   /// In the order of the settings.
   public let certificates: [CertifiedKey]
@@ -66,15 +67,17 @@ public final class TLSServerContext: @unchecked Sendable {
       sets.append(CertificateSet(handle))
     }
     guard !findings.hasErrors else { throw TLSProblems(findings.problems) }
-    table = choice.table.mapValues { sets[$0] }
+    let policy = SessionPolicy(settings, clientTrust)
+    table = choice.table.map { name, index in VirtualServer(name, sets[index], policy) }
     fallback = sets[choice.fallback]
+    nameless = policy.binding(of: nil)
+    self.policy = policy
     staples = Dictionary(
       keys.compactMap { key in key.staple.map { (key.certificate, $0) } }, uniquingKeysWith: { first, _ in first })
     strictSNI = settings.strictSNI
     alpn = ContextHandle.encode(alpn: settings.alpn)
     alpnBytes = .allocate(capacity: max(1, alpn.count))
     _ = alpnBytes.initialize(from: alpn)
-    policy = Self.policy(settings, clientTrust)
     self.keyLog = keyLog
     certificates = keys
     warnings = findings.warnings
@@ -119,18 +122,6 @@ public final class TLSServerContext: @unchecked Sendable {
       return []
     }
     return sources
-  }
-
-  /// Everything that says whom this listener lets in and how well it encrypts: a session that was made under another policy
-  /// is not resumed under this one. The certificates are no part of it, so sessions outlive their renewal.
-  private static func policy(_ settings: TLSServerSettings, _ trust: TrustStore?) -> [UInt8] {
-    let parts: [String] = [
-      "balancer", settings.name, settings.clientAuthentication.rawValue,
-      trust.map { $0.digest.map { String($0) }.joined(separator: ".") } ?? "",
-      settings.versions.lowerBound.rawValue, settings.versions.upperBound.rawValue,
-      settings.ciphers.suites.joined(separator: ":"), settings.ciphers.older.joined(separator: ":"),
-    ]
-    return Digest.sha256(parts.joined(separator: "\0"))
   }
 
   /// A connection begins with the context of the fallback and changes over to another as soon as the name is known. What
@@ -211,21 +202,20 @@ public final class TLSServerContext: @unchecked Sendable {
       return false
     }
     var found: CertificateSet?
-    var binding = policy
     switch asked {
     case .host(let name):
-      found = table.value(for: name)
-      if found == nil, strictSNI {
+      let server = table.value(for: name)
+      if server == nil, strictSNI {
         return refuse(.unknownName, "no certificate is for \(name), which the client asked for")
       }
-      binding += Array(name.description.utf8)
+      found = server?.certificates
+      (server?.binding ?? policy.binding(of: name)).bind(ssl)
     case .malformed: return refuse(.malformed, "the client's server name extension is malformed")
     case .other, nil:
       if strictSNI { return refuse(.unknownName, "the client asked for no server name") }
+      nameless.bind(ssl)
     }
     if let found, found !== fallback { SSL_set_SSL_CTX(ssl, found.handle.pointer) }
-    let digest = Digest.sha256(binding)
-    SSL_set_session_id_context(ssl, digest, UInt32(digest.count))
     return true
   }
 
@@ -291,6 +281,18 @@ public final class TLSServerContext: @unchecked Sendable {
       return SSL_TICKET_RETURN(isRenewed ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE)
     default: return SSL_TICKET_RETURN(SSL_TICKET_RETURN_IGNORE_RENEW)
     }
+  }
+}
+
+/// What a client gets that asks for one of the names.
+private struct VirtualServer {
+  let certificates: CertificateSet
+  /// Nil for a wildcard: each name below it has its own.
+  let binding: SessionBinding?
+
+  init(_ name: CertificateName, _ certificates: CertificateSet, _ policy: SessionPolicy) {
+    self.certificates = certificates
+    binding = if case .exact(let host) = name { policy.binding(of: host) } else { nil }
   }
 }
 
