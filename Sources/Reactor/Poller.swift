@@ -47,6 +47,7 @@ public struct Poller: ~Copyable {
     epoll = Descriptor(adopting: number)
     self.capacity = capacity
     events = .allocate(capacity: capacity)
+    events.initialize(repeating: epoll_event(), count: capacity)
   }
 
   deinit { events.deallocate() }
@@ -79,6 +80,12 @@ public struct Poller: ~Copyable {
   public func remove(_ descriptor: Int32) {
     var event = epoll_event()
     _ = epoll_ctl(epoll.number, EPOLL_CTL_DEL, descriptor, &event)
+  }
+
+  /// Of what `wait` has taken from the kernel, whatever was reported under this token counts as never reported: another
+  /// descriptor is watched under it from now on.
+  public func forget(_ token: UInt64) {
+    for index in 0..<capacity where events[index].data.u64 == token { events[index].events = 0 }
   }
 
   /// Sleeps until something happens, or until `timeout` milliseconds have passed (-1: without end).

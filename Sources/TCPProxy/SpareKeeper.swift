@@ -329,6 +329,8 @@ extension Worker {
     session.pointee.isOnSpare = false
     group.logger.debug("\(backend) closed a spare connection just as a session began on it: connecting anew")
     session.pointee.server.close()
+    // Its end may have been reported together with the client's bytes, and would be taken for the new one's.
+    poller.forget(Token(.server, handle).rawValue)
     dropBackend(session)
     leaveWaiting(handle, session)
     session.pointee.phase = .connecting

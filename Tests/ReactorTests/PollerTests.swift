@@ -23,6 +23,24 @@ struct PollerTests {
   }
 
   @Test
+  func whatIsForgottenWasNeverReported() throws {
+    let address = try freeAddress()
+    let listener = try ListeningSocket.open(address, count: 1, backlog: 16)[0]
+    defer { _ = listener }
+    let first = try connectingSocket(to: address)
+    let second = try connectingSocket(to: address)
+    let poller = try Poller()
+    try poller.add(first.number, .everyEdge, token: 0)
+    try poller.add(second.number, .everyEdge, token: 1)
+    #expect(poller.wait(timeout: 5000) == 2)
+    poller.forget(1)
+    for index in 0..<2 {
+      let (token, readiness) = poller.event(at: index)
+      #expect(readiness.isEmpty == (token == 1))
+    }
+  }
+
+  @Test
   func aChangedTokenIsReportedAtOnce() throws {
     let address = try freeAddress()
     let listener = try ListeningSocket.open(address, count: 1, backlog: 16)[0]

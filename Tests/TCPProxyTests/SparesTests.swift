@@ -190,6 +190,8 @@ import Testing
       try closing.close(spare)
     }
     #expect(try server.hear("hello", at: &ends) !== spare)
+    // The end of the spare was not taken for the end of what came in its place.
+    #expect(front.backends[0].meters.sum(.connectFailures) == 0)
   }
 
   /// The worker hears of a client and of the end of all its spares at once, of the client first.
