@@ -4,12 +4,20 @@ import Glibc
 @testable import Reactor
 
 /// A loopback address with a port that was free a moment ago.
+///
+/// Found without listening: a program that another test starts has every descriptor until it is executed, and an
+/// address that is listened on cannot be had again (SO_REUSEADDR, socket(7)).
 func freeAddress(_ ip: IPAddress = .loopbackIPv4) throws -> SocketAddress {
-  let sockets = try ListeningSocket.open(.ip(ip, port: 0), count: 1, backlog: 1)
-  var raw = RawAddress()
-  guard raw.withMutableSockaddr({ getsockname(sockets[0].number, $0, $1) }) == 0, let address = raw.address else {
-    throw SystemError.last("getsockname")
-  }
+  let number = socket(ip.isIPv4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+  if number < 0 { throw SystemError.last("socket") }
+  let socket = Descriptor(adopting: number)
+  var yes: Int32 = 1
+  setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+  var raw = RawAddress(.ip(ip, port: 0))
+  guard raw.withSockaddr({ bind(number, $0, $1) }) == 0, raw.withMutableSockaddr({ getsockname(number, $0, $1) }) == 0,
+    let address = raw.address
+  else { throw SystemError.last("bind") }
+  _ = consume socket
   return address
 }
 
