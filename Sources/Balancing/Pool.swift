@@ -271,8 +271,9 @@ extension Pool {
         }
       }
       let tally = self.tally
-      if tally[.full] == 0 { return tally[.checking] > 0 ? .wait : .none(Unavailability(tally)) }
-      guard let waiter, queue.limit > 0 else { return .none(Unavailability(tally)) }
+      guard tally[.full] > 0, let waiter, queue.limit > 0 else {
+        return tally[.checking] > 0 ? .wait : .none(Unavailability(tally))
+      }
       if let place = queue.join((waiter, request), deadline: Instant(nanoseconds: .max)) { return .queued(place) }
       return .none(.queueFull(queue.count))
     }

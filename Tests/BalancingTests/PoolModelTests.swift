@@ -92,7 +92,7 @@ private struct Model {
 
   var isWaiting: Bool {
     let usable = states.filter { $0.member.weight > 0 }
-    return usable.contains { $0.health == .checking } && !usable.contains { $0.health == .up }
+    return usable.contains { $0.health == .checking } && eligible.isEmpty
   }
 
   mutating func release(_ backend: Backend) {

@@ -100,13 +100,15 @@ import Testing
     #expect(pool.pick().unavailability == .mixed(total: 2, down: 1, full: 0, drained: 1, checking: 0))
   }
 
-  @Test func aFullPoolIsFullEvenWhileOneIsBeingChecked() {
+  @Test func whereAllOthersAreFullTheOneThatIsBeingCheckedIsWaitedFor() {
     let backends = makeBackends(2)
     let pool = makePool(
       .roundRobin, [Member(backend: backends[0], connections: 1), Member(backend: backends[1])], health: .checking)
     pool.setHealth(.up, of: backends[0])
     #expect(pool.pickBackend() === backends[0])
-    #expect(pool.pick().unavailability == .mixed(total: 2, down: 0, full: 1, drained: 0, checking: 1))
+    #expect(pool.pick().isWait)
+    pool.setHealth(.down, of: backends[1])
+    #expect(pool.pick().unavailability == .mixed(total: 2, down: 1, full: 1, drained: 0, checking: 0))
   }
 
   @Test(arguments: [
