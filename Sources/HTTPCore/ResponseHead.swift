@@ -20,7 +20,7 @@ public struct ResponseHead: Equatable, Sendable, BitwiseCopyable {
   /// Whether trailers, if there are any, may be sent on: see `RequestHead.forwardsTrailers`.
   public var forwardsTrailers: Bool
   /// With 101, what is switched to. It must be what the client asked for (RFC 9110, 7.8): compare with
-  /// `RequestHead.upgrade`, else 502.
+  /// `RequestHead.upgrade`, else 502. With 426, what the client is to ask for, whether that is passed on or not.
   public var upgrade: Upgrade
   /// Bytes of the head: where the body begins.
   public var length: Int
@@ -130,7 +130,13 @@ extension ResponseHead {
     keepsAlive =
       options.keepsAlive(line.version) && !isDoubtful && framing != .untilClose && framing != .tunnel
     forwardsTrailers = !options.contains(.named)
-    upgrade = line.status == 101 && options.contains(.upgrade) ? Upgrade.read(fields, of: bytes) : .none
+    upgrade =
+      switch line.status {
+      case 101 where options.contains(.upgrade): Upgrade.read(fields, of: bytes)
+      // It switches nothing, and without the field it would say nothing (RFC 9110, 15.5.22).
+      case 426: fields.first(.upgrade).map { .other($0.value) } ?? .none
+      default: .none
+      }
     self.length = length
   }
 }

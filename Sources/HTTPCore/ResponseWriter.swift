@@ -107,11 +107,12 @@ public enum ResponseWriter {
     if framing == .none, rewrite.contentCoding == nil, let length = head.declaredLength {
       writer.appendField("Content-Length", decimal: length)
     }
+    writer.appendUpgrade(head.upgrade, of: bytes)
     if framing == .tunnel {
-      writer.appendUpgrade(head.upgrade, of: bytes)
       if head.upgrade != .none { writer.append("Connection: Upgrade\r\n") }
     } else if !head.isInterim {
-      writer.appendPersistence(rewrite.keepsAlive && framing != .untilClose, rewrite.clientVersion)
+      writer.appendPersistence(
+        rewrite.keepsAlive && framing != .untilClose, rewrite.clientVersion, upgrades: head.upgrade != .none)
     }
     writer.append("\r\n")
     return writer.outcome
@@ -126,12 +127,16 @@ public enum ResponseWriter {
 
 extension HeadWriter {
   /// Whether the connection goes on, where that does not go without saying (RFC 9112, 9.3).
-  mutating func appendPersistence(_ keepsAlive: Bool, _ clientVersion: Version) {
+  /// - Parameter upgrades: whether there is an Upgrade, which must be named beside it (RFC 9110, 7.8).
+  mutating func appendPersistence(_ keepsAlive: Bool, _ clientVersion: Version, upgrades: Bool = false) {
     switch (keepsAlive, clientVersion) {
-    case (true, .http11): break
-    case (true, .http10): append("Connection: keep-alive\r\n")
-    case (false, _): append("Connection: close\r\n")
+    case (true, .http11):
+      if upgrades { append("Connection: Upgrade\r\n") }
+      return
+    case (true, .http10): append("Connection: keep-alive")
+    case (false, _): append("Connection: close")
     }
+    append(upgrades ? ", Upgrade\r\n" : "\r\n")
   }
 
   fileprivate mutating func appendWeakened(_ field: Field, of bytes: UnsafeRawBufferPointer) {

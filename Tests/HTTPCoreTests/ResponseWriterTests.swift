@@ -97,6 +97,16 @@ private func answer(
       answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", to: .connect) == lines("HTTP/1.1 200 OK"))
   }
 
+  @Test func whatIsToBeSwitchedToIsPassedOn() {
+    let message =
+      "HTTP/1.1 426 Upgrade Required\r\nUpgrade: h2c, foo/2\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n"
+    let head = ["HTTP/1.1 426 Upgrade Required", "Content-Length: 0", "Upgrade: h2c, foo/2"]
+    func lines(_ last: String) -> String { (head + [last]).map { $0 + "\r\n" }.joined() + "\r\n" }
+    #expect(answer(message) == lines("Connection: Upgrade"))
+    #expect(answer(message) { $0.keepsAlive = false } == lines("Connection: close, Upgrade"))
+    #expect(answer(message) { $0.clientVersion = .http10 } == lines("Connection: keep-alive, Upgrade"))
+  }
+
   @Test func serverAndDateAreAsTheyShouldBe() throws {
     let message = "HTTP/1.1 200 OK\r\nServer: x\r\nDate: y\r\nContent-Length: 0\r\n\r\n"
     try lend("Sun, 06 Nov 1994 08:49:37 GMT") { date in
