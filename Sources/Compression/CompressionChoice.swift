@@ -25,6 +25,9 @@ public struct CompressionChoice: Equatable, Sendable {
   /// Another client would have got another answer: Vary has to name Accept-Encoding, so that caches keep the two apart
   /// (RFC 9110, 12.5.5).
   public var varies: Bool
+  /// To HEAD and in a 304: a response with content would be compressed, or may be. How long it would be is not known then,
+  /// and must not be said (RFC 9110, 8.6).
+  public var hidesLength = false
 
   /// With a coding: the bytes are not those that a strong ETag promised, so it becomes a weak one (RFC 9110, 8.8.3.3). A
   /// client that asks again with it is still answered 304, because If-None-Match compares weakly.
@@ -57,19 +60,21 @@ public struct CompressionChoice: Equatable, Sendable {
   ) {
     self = .untouched
     guard !response.isEncoded, !response.hasContentRange, !response.forbidsTransform else { return }
+    let isShort = response.contentLength.map { $0 < max(minimum, 1) } ?? false
     // A stored response that a 304 confirms may be a compressed one; its type is often left out.
     if response.status == 304 {
       varies = response.contentType.map(types.contains) ?? true
+      hidesLength = varies && !isShort && accepted.best(of: available) != nil
       return
     }
     // Interim and empty responses, parts of one, and 204 and 205, which have no content.
     guard response.status >= 200, response.status != 204, response.status != 205, response.status != 206,
-      let type = response.contentType, types.contains(type)
+      let type = response.contentType, types.contains(type), !isShort
     else { return }
-    if let length = response.contentLength, length < max(minimum, 1) { return }
     varies = true
+    let best = accepted.best(of: available)
     // To HEAD there is nothing to compress, and what GET would send is not known without it.
-    if !response.isToHead { coding = accepted.best(of: available) }
+    if response.isToHead { hidesLength = best != nil } else { coding = best }
   }
 }
 

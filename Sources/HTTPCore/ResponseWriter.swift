@@ -20,6 +20,8 @@ public struct ResponseRewrite {
   /// The coding that the body gets here, in lower case, such as `gzip`; the head is changed to match: no length, no
   /// ranges, a weak entity tag, and Vary (RFC 9110, 8.8.1 and 12.5.5).
   public var contentCoding: StaticString?
+  /// Whether to leave out how long a body would have been, because it would have been changed here (RFC 9110, 8.6).
+  public var hidesLength = false
   /// Field lines that are ready, each with its end, written as they are: a Set-Cookie, for instance.
   public var extra: UnsafeRawBufferPointer?
 
@@ -104,7 +106,7 @@ public enum ResponseWriter {
     if let extra = rewrite.extra { writer.append(extra) }
     writer.appendFraming(framing)
     // What a body would have been long: in answers to HEAD and in 304.
-    if framing == .none, rewrite.contentCoding == nil, let length = head.declaredLength {
+    if framing == .none, rewrite.contentCoding == nil, !rewrite.hidesLength, let length = head.declaredLength {
       writer.appendField("Content-Length", decimal: length)
     }
     writer.appendUpgrade(head.upgrade, of: bytes)
