@@ -110,6 +110,9 @@ public final class Destination: Sendable {
   /// Connections carry the exchanges of any client.
   var sharesConnections: Bool { sendProxy == nil && options.source != .client }
 
+  /// Connections wait for another exchange when one is done.
+  var keepsConnections: Bool { http.idle > 0 && sharesConnections }
+
   /// Connections that were made for the other one serve exchanges of this one.
   func sharesConnections(with other: Destination) -> Bool { sharesSpares(with: other) }
 

@@ -42,6 +42,11 @@ struct BackendConnection: ~Copyable {
     if case .unix = backend.address { connection.isThorough = true }
   }
 
+  /// It is closed behind `exchanges`, however they go.
+  func isWorn(after exchanges: UInt32) -> Bool {
+    !destination.keepsConnections || destination.http.requests.map { exchanges >= $0 } ?? false
+  }
+
   /// As `Flow.adapt`.
   @inline(__always)
   mutating func adapt(read: Int, wasTaken: Bool) {

@@ -128,10 +128,8 @@ extension Worker {
     {
       server.pointee.connection.isReadable = false
     }
-    let settings = server.pointee.destination.http
-    let isWorn = settings.requests.map { server.pointee.served >= $0 } ?? false
-    guard isReusable, !isWorn, !isDraining, settings.idle > 0,
-      server.pointee.backend.isUsable.load(ordering: .relaxed), server.pointee.destination.sharesConnections,
+    guard isReusable, !server.pointee.isWorn(after: server.pointee.served), !isDraining,
+      server.pointee.backend.isUsable.load(ordering: .relaxed),
       server.pointee.connection.unread.isEmpty, server.pointee.connection.unsent.isEmpty,
       !server.pointee.connection.isReadable, !server.pointee.connection.isFinished
     else {
@@ -147,7 +145,7 @@ extension Worker {
         Token(.httpServer, handle), at: now.later(server.pointee.destination.idleNanoseconds))
     }
     let list = http.addIdle(handle, server)
-    if list.pointee.count > settings.idle {
+    if list.pointee.count > server.pointee.destination.http.idle {
       let oldest = list.pointee.oldest
       http.removeIdle(oldest)
       closeServer(oldest)

@@ -89,7 +89,7 @@ extension Worker {
       headerSize = proxyHeader(writer, client)
       request.append(UnsafeRawBufferPointer(rebasing: http.buffers.head[..<headerSize]), from: &http.buffers.blocks)
     }
-    let headSize = writeHead(exchange, client, copyFor: backend)
+    let headSize = writeHead(exchange, client, copyFor: backend, closes: !destination.keepsConnections)
     request.append(UnsafeRawBufferPointer(rebasing: http.buffers.head[..<headSize]), from: &http.buffers.blocks)
     if let kept = exchange.pointee.keptBody {
       let start = exchange.pointee.head.length

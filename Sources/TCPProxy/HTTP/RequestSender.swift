@@ -28,7 +28,7 @@ extension Worker {
       fail(handle, exchange, 500)
       return
     }
-    var size = writeHead(exchange, client)
+    var size = writeHead(exchange, client, closes: server.pointee.isWorn(after: server.pointee.served &+ 1))
     exchange.pointee.bytesToBackend &+= size
     let head = exchange.pointee.head
     if let kept = exchange.pointee.keptBody {
@@ -82,13 +82,17 @@ extension Worker {
     return true
   }
 
-  /// - Parameter copy: the backend of another pool that gets the same request, whose body is here as a whole.
+  /// - Parameters:
+  ///   - copy: the backend of another pool that gets the same request, whose body is here as a whole.
+  ///   - closes: whether this is the last request of its connection, which the backend has to be told (RFC 9112, 9.3).
   /// - Returns: its size, at the start of `HTTPBuffers.head`.
   mutating func writeHead(
     _ exchange: UnsafeMutablePointer<Exchange>, _ client: UnsafeMutablePointer<HTTPClient>,
-    copyFor copy: Backend? = nil
+    copyFor copy: Backend? = nil, closes: Bool
   ) -> Int {
     var rewrite = RequestRewrite()
+    // Where another protocol is to follow, the connection goes on.
+    rewrite.closes = closes && exchange.pointee.head.upgrade == .none
     rewrite.via = UnsafeRawBufferPointer(start: Self.viaName.utf8Start, count: Self.viaName.utf8CodeUnitCount)
     rewrite.path = outgoingPath(exchange)
     if copy != nil {
