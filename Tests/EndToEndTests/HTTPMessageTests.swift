@@ -198,7 +198,8 @@ extension EndToEnd {
       let answer = try client.response()
       #expect(answer.status == 200 && answer["Content-Length"] == "0" && answer["Allow"]?.contains("OPTIONS") == true)
       try client.send("TRACE / HTTP/1.1\r\nHost: a.example\r\nMax-Forwards: 0\r\n\r\n")
-      #expect(try client.response().status == 405)
+      let refusal = try client.response()
+      #expect(refusal.status == 405 && refusal["Allow"] == answer["Allow"])
       #expect(scribe.take().isEmpty)
       try client.send("OPTIONS / HTTP/1.1\r\nHost: a.example\r\nMax-Forwards: 1\r\n\r\n")
       #expect(try client.response().status == 200)
@@ -213,6 +214,64 @@ extension EndToEnd {
       let (server, _) = try backend.request()
       try server.answer("405 Method Not Allowed", "", "Allow: GET,  PURGE,,X")
       #expect(try client.response().values("Allow") == ["GET,  PURGE,,X"])
+    }
+
+    /// A backend sees which representation is current; what it answers in spite of a condition stands.
+    @Test func conditionsAndRangesAreForTheBackend() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json]))
+      let client = try site.wire()
+      let date = "Sun, 06 Nov 1994 08:49:37 GMT"
+      let conditions = [
+        ("If-Match", "\"a\", W/\"b\""), ("If-None-Match", "\"a\""), ("If-Modified-Since", date),
+        ("If-Unmodified-Since", date), ("If-Range", "\"a\""), ("Range", "bytes=0-1, 3-"),
+      ]
+      for method in ["GET", "OPTIONS"] {
+        let fields = conditions.map { "\($0.0): \($0.1)\r\n" }.joined()
+        try client.send("\(method) /1 HTTP/1.1\r\nHost: a.example\r\n\(fields)\r\n")
+        let (server, request) = try backend.request()
+        for (name, value) in conditions { #expect(request.values(name) == [value]) }
+        try server.answer("200 OK", "all of it", "ETag: \"a\"", "Last-Modified: \(date)", "Connection: close")
+        let answer = try client.response()
+        #expect(answer.status == 200 && answer.text == "all of it" && answer["ETag"] == "\"a\"")
+      }
+    }
+
+    /// What is answered here has no representation that a condition could be about, and a date of its own.
+    @Test func answersOfOurOwnHaveADateAndNoConditions() throws {
+      _ = try site.balancer(
+        site.http(
+          [site.deadAddress().json],
+          listener: """
+            "routes": [
+              { "match": { "path": "/text" }, "respond": { "body": "all of it" } },
+              { "match": { "path": "/there" }, "redirect": { "to": "/here" } },
+              { "match": { "path": "/no" }, "respond": { "status": 404 } }
+            ]
+            """))
+      let client = try site.wire()
+      for (path, status) in [("/text", 200), ("/there", 308), ("/no", 404), ("/else", 502)] {
+        let answer = try client.get(path, "If-None-Match: *", "If-Match: \"a\"", "Range: bytes=0-1")
+        #expect(answer.status == status)
+        let dates = answer.values("Date")
+        #expect(
+          dates.count == 1 && dates[0].wholeMatch(of: /..., \d\d ... \d{4} \d\d:\d\d:\d\d GMT/) != nil, "\(dates)")
+        if status == 200 { #expect(answer.text == "all of it") }
+      }
+    }
+
+    @Test func challengesAndCredentialsAreNotTouched() throws {
+      let backend = try site.handBackend()
+      _ = try site.balancer(site.http([backend.json]))
+      let client = try site.wire()
+      let credentials = "Digest username=\"a\\\"b\",  realm=x,,"
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\nAuthorization: \(credentials)\r\n\r\n")
+      let (server, request) = try backend.request()
+      #expect(request.values("Authorization") == [credentials])
+      let challenges = ["Digest  realm=x , nonce=\"y\"", "Basic realm=\"a, b\""]
+      try server.answer(
+        "401 Unauthorized", "", "WWW-Authenticate: \(challenges[0])", "www-authenticate: \(challenges[1])")
+      #expect(try client.response().values("WWW-Authenticate") == challenges)
     }
 
     @Test func httpsThatCameInTheClearIsRefused() throws {

@@ -141,6 +141,11 @@ extension EndToEnd {
         #expect(answer.hasPrefix("HTTP/1.1 308 "))
         #expect(answer.fields("Location") == ["https://\(target)/a/b?c=d"])
       }
+      // Without a host there is nowhere to send anybody.
+      let client = try site.wire()
+      try client.send("GET /a HTTP/1.0\r\n\r\n")
+      let answer = try client.response()
+      #expect(answer.status == 400 && answer["Location"] == nil)
     }
 
     /// A backend whose answers are failures, or do not come, is ejected although it can be connected to.

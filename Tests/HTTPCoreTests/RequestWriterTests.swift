@@ -140,6 +140,11 @@ private func lines(_ lines: String...) -> String { lines.map { $0 + "\r\n" }.joi
       forward(message) == lines("PUT / HTTP/1.1", "Host: a", "Expect: 100-continue", "Content-Length: 5"))
     #expect(
       forward(message) { $0.passesExpect = false } == lines("PUT / HTTP/1.1", "Host: a", "Content-Length: 5"))
+    // Where there is no content, or the version knows none, there is nothing to expect.
+    #expect(
+      forward("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
+        == lines("PUT / HTTP/1.1", "Host: a", "Content-Length: 0"))
+    #expect(forward(message.replacing("1.1", with: "1.0")) == lines("PUT / HTTP/1.1", "Host: a", "Content-Length: 5"))
   }
 
   @Test func oneForwardLessIsLeft() {

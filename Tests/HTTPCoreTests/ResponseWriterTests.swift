@@ -77,6 +77,8 @@ private func answer(
       answer("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n") == lines("HTTP/1.1 204 No Content"))
     #expect(
       answer("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n") == lines("HTTP/1.1 204 No Content"))
+    #expect(
+      answer("HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n") == lines("HTTP/1.1 103 Early Hints"))
     lend("now") { date in
       #expect(
         answer("HTTP/1.1 103 Early Hints\r\nLink: x\r\nContent-Length: 5\r\n\r\n") {
@@ -93,8 +95,9 @@ private func answer(
       )
         == lines(
           "HTTP/1.1 101 Switching Protocols", "Sec-WebSocket-Accept: x", "Upgrade: websocket", "Connection: Upgrade"))
-    #expect(
-      answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", to: .connect) == lines("HTTP/1.1 200 OK"))
+    for length in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
+      #expect(answer("HTTP/1.1 200 OK\r\n\(length)\r\n\r\n", to: .connect) == lines("HTTP/1.1 200 OK"))
+    }
   }
 
   @Test func whatIsToBeSwitchedToIsPassedOn() {

@@ -1,5 +1,6 @@
 import Balancing
 import Base
+import Synchronization
 import TLS
 import Testing
 
@@ -86,6 +87,24 @@ import Testing
     let incident = try #require(proxy.incidents(.tlsBroken).first)
     #expect(incident.subject == "pool app")
     #expect(incident.cause == "the backend's stream was cut: it ended without close_notify (b1)")
+  }
+
+  @Test func aConnectionThatIsClosedHereEndsWithCloseNotify() throws {
+    let tls = TestTLS()
+    let end = Mutex<Peer.End?>(nil)
+    let server = try TestServer(
+      tls.makeServer(),
+      Self.answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n") { peer in
+        let found = try peer.end()
+        end.withLock { $0 = found }
+      })
+    let proxy = try proxy(server, tls.makePeer())
+    let client = try proxy.connect()
+    try client.send(Self.request)
+    try waitUntil("the backend sees the end") { end.withLock { $0 } != nil }
+    #expect(end.withLock { $0 } == .finished)
+    client.close()
+    try proxy.waitUntilAtRest()
   }
 
   /// In TLS 1.3 that is said after the handshake, instead of a response.
