@@ -26,8 +26,8 @@ public struct CompressionChoice: Equatable, Sendable {
   /// (RFC 9110, 12.5.5).
   public var varies: Bool
   /// To HEAD and in a 304: a response with content would be compressed, or may be. How long it would be is not known then,
-  /// and must not be said (RFC 9110, 8.6).
-  public var hidesLength = false
+  /// and must not be said (RFC 9110, 8.6); its tag would be a weak one, and a 304 has to have the same (15.4.5).
+  public var wouldEncode = false
 
   /// With a coding: the bytes are not those that a strong ETag promised, so it becomes a weak one (RFC 9110, 8.8.3.3). A
   /// client that asks again with it is still answered 304, because If-None-Match compares weakly.
@@ -64,7 +64,7 @@ public struct CompressionChoice: Equatable, Sendable {
     // A stored response that a 304 confirms may be a compressed one; its type is often left out.
     if response.status == 304 {
       varies = response.contentType.map(types.contains) ?? true
-      hidesLength = varies && !isShort && accepted.best(of: available) != nil
+      wouldEncode = varies && !isShort && accepted.best(of: available) != nil
       return
     }
     // Interim and empty responses, parts of one, and 204 and 205, which have no content.
@@ -74,7 +74,7 @@ public struct CompressionChoice: Equatable, Sendable {
     varies = true
     let best = accepted.best(of: available)
     // To HEAD there is nothing to compress, and what GET would send is not known without it.
-    if response.isToHead { hidesLength = best != nil } else { coding = best }
+    if response.isToHead { wouldEncode = best != nil } else { coding = best }
   }
 }
 

@@ -20,8 +20,9 @@ public struct ResponseRewrite {
   /// The coding that the body gets here, in lower case, such as `gzip`; the head is changed to match: no length, no
   /// ranges, a weak entity tag, and Vary (RFC 9110, 8.8.1 and 12.5.5).
   public var contentCoding: StaticString?
-  /// Whether to leave out how long a body would have been, because it would have been changed here (RFC 9110, 8.6).
-  public var hidesLength = false
+  /// There is no body, and one would have been changed here: how long it is at the backend is left out (RFC 9110, 8.6), and
+  /// the entity tag is weak as it would be then (15.4.5).
+  public var wouldEncode = false
   /// Field lines that are ready, each with its end, written as they are: a Set-Cookie, for instance.
   public var extra: UnsafeRawBufferPointer?
 
@@ -80,7 +81,7 @@ public enum ResponseWriter {
       if field.isDropped || skipped & field.known.bit != 0 { continue }
       if let edits, edits.replaces(field.known, named: bytes[field.name]) { continue }
       if rewrite.contentCoding != nil, field.known == .other, isDigest(bytes[field.name]) { continue }
-      if rewrite.contentCoding != nil, field.known == .etag {
+      if rewrite.contentCoding != nil || rewrite.wouldEncode, field.known == .etag {
         writer.appendWeakened(field, of: bytes)
       } else {
         writer.append(field, of: bytes)
@@ -106,7 +107,7 @@ public enum ResponseWriter {
     if let extra = rewrite.extra { writer.append(extra) }
     writer.appendFraming(framing)
     // What a body would have been long: in answers to HEAD and in 304.
-    if framing == .none, rewrite.contentCoding == nil, !rewrite.hidesLength, let length = head.declaredLength {
+    if framing == .none, rewrite.contentCoding == nil, !rewrite.wouldEncode, let length = head.declaredLength {
       writer.appendField("Content-Length", decimal: length)
     }
     writer.appendUpgrade(head.upgrade, of: bytes)

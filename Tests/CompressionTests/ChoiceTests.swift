@@ -147,16 +147,16 @@ struct CompressionChoiceTests {
   @Test
   func aLengthThatContentWouldNotHaveIsHidden() {
     for type in ["text/html", nil] {
-      #expect(choose(type, status: 304) { $0.contentLength = 1024 }.hidesLength)
-      #expect(!choose(type, status: 304) { $0.contentLength = 1023 }.hidesLength)
-      #expect(!choose(type, accepting: [], status: 304) { $0.contentLength = 1024 }.hidesLength)
+      #expect(choose(type, status: 304) { $0.contentLength = 1024 }.wouldEncode)
+      #expect(!choose(type, status: 304) { $0.contentLength = 1023 }.wouldEncode)
+      #expect(!choose(type, accepting: [], status: 304) { $0.contentLength = 1024 }.wouldEncode)
     }
-    #expect(!choose("image/png", status: 304) { $0.contentLength = 1024 }.hidesLength)
+    #expect(!choose("image/png", status: 304) { $0.contentLength = 1024 }.wouldEncode)
     func head(_ type: String, accepting: [String] = ["gzip"], _ length: UInt64) -> Bool {
       choose(type, accepting: accepting) {
         $0.isToHead = true
         $0.contentLength = length
-      }.hidesLength
+      }.wouldEncode
     }
     #expect(head("text/html", 1024))
     #expect(!head("text/html", 1023) && !head("text/html", accepting: [], 1024) && !head("image/png", 1024))

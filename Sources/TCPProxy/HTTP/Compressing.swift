@@ -45,7 +45,7 @@ extension Worker {
       exchange.pointee.responseFraming = head.framing(towards: exchange.pointee.head.version, isRecoded: true)
     } else {
       exchange.pointee.varies = choice.varies && !has(.vary, bytes) { Vary.coversAcceptEncoding($0) }
-      exchange.pointee.hidesLength = choice.hidesLength
+      exchange.pointee.wouldEncode = choice.wouldEncode
     }
   }
 

@@ -54,8 +54,8 @@ struct Exchange: ~Copyable {
   var needsFlush = false
   /// The response goes out as it came and another client would get it compressed.
   var varies = false
-  /// The response has no content, and what it says of a length is not what this client would get.
-  var hidesLength = false
+  /// The response has no content, and this client would get it compressed: what it says of a length and its tag is not so.
+  var wouldEncode = false
   /// The head of the response, as sent to the client; 0 before.
   var status: UInt16 = 0
   var interims: UInt8 = 0

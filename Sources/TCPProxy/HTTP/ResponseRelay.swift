@@ -280,7 +280,7 @@ extension Worker {
       var rewrite = ResponseRewrite()
       rewrite.extra = extra
       rewrite.contentCoding = exchange.pointee.coding
-      rewrite.hidesLength = exchange.pointee.hidesLength
+      rewrite.wouldEncode = exchange.pointee.wouldEncode
       rewrite.clientVersion = exchange.pointee.head.version
       rewrite.keepsAlive = exchange.pointee.keepsClient
       rewrite.date = http.date(now)
