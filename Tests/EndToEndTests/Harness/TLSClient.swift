@@ -109,14 +109,15 @@ final class TLSServer {
   /// - Parameters:
   ///   - clientCA: it wants a certificate of a client.
   ///   - hello: the bytes that it says instead of its name.
+  ///   - isHTTP: it answers each request, with the same words and the number of the connection behind them.
   init(
     _ name: String, _ certificate: Authority.Certificate, clientCA: String? = nil, maximum: String? = nil,
-    alpn: [String] = [], hello: String? = nil, waits: Bool = false, port: UInt16? = nil
+    alpn: [String] = [], hello: String? = nil, waits: Bool = false, isHTTP: Bool = false, port: UInt16? = nil
   ) throws {
     self.port = try port ?? FreePort.take()
     let settings: [String: Any?] = [
       "name": name, "port": self.port, "cert": certificate.certificate, "key": certificate.key, "ca": clientCA,
-      "max": maximum, "alpn": alpn, "hello": hello, "waits": waits,
+      "max": maximum, "alpn": alpn, "hello": hello, "waits": waits, "http": isHTTP,
     ]
     let json = try JSONSerialization.data(withJSONObject: settings.mapValues { $0 ?? NSNull() })
     process = try ChildProcess(["/usr/bin/python3", "-c", Self.program, String(decoding: json, as: UTF8.self)])
@@ -129,7 +130,7 @@ final class TLSServer {
   }
 
   private static let program = """
-    import json, socket, ssl, sys, threading
+    import itertools, json, socket, ssl, sys, threading
 
     given = json.loads(sys.argv[1])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -143,7 +144,7 @@ final class TLSServer {
     context.sni_callback = lambda stream, name, _: asked.__setitem__(stream, name)
     listener = socket.create_server(("127.0.0.1", given["port"]), backlog=1024)
 
-    def serve(connection):
+    def serve(connection, number):
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with context.wrap_socket(connection, server_side=True) as stream:
@@ -151,6 +152,14 @@ final class TLSServer {
                 client = certificate["subject"][0][0][1] if certificate else "-"
                 words = [given["name"], str(asked.pop(stream, None)), client, str(stream.selected_alpn_protocol()),
                     "resumed" if stream.session_reused else "full"]
+                if given["http"]:
+                    body = " ".join(words[:3] + [str(number)])
+                    with stream.makefile("rb") as requests:
+                        for line in requests:
+                            if line != b"\\r\\n": continue
+                            head = "HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
+                            stream.sendall((head + body).encode())
+                    return
                 if given["waits"]: stream.recv(65536)
                 stream.sendall((given["hello"] or " ".join(words) + "\\n").encode())
                 while data := stream.recv(65536):
@@ -159,7 +168,7 @@ final class TLSServer {
             pass
 
     print("listening", flush=True)
-    while True:
-        threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+    for number in itertools.count(1):
+        threading.Thread(target=serve, args=(listener.accept()[0], number), daemon=True).start()
     """
 }
