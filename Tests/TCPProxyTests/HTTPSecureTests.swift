@@ -32,16 +32,21 @@ import Testing
   ])
   func aClientThatBreaksTLSIsToldAndCounted(words: String) throws {
     let tls = TestTLS()
-    let server = try TestServer { peer in _ = try peer.receiveAll() }
+    let heard = Mutex<[UInt8]>([])
+    let server = try TestServer { peer in
+      while case let (bytes, end) = try peer.receiveSome(), end == nil { heard.withLock { $0 += bytes } }
+    }
     let proxy = try proxy(server, tls: tls.makeServer())
     let client = try proxy.connect(tls.makePeer())
     if !words.isEmpty { try client.send(words) }
     var altered = client.encrypt(Array("altered".utf8))
     altered[altered.count - 1] ^= 1
-    try client.sendRaw(altered)
+    // What follows is whole, and is read by nobody.
+    try client.sendRaw(altered + client.encrypt(Array("GET /behind HTTP/1.1\r\nHost: a\r\n\r\n".utf8)))
     guard case .failed(let failure) = try client.end() else { throw Failure("an alert was expected") }
     #expect(failure.cause == .refused(TLSAlert(rawValue: 20)))
     try proxy.waitUntilAtRest()
+    #expect(heard.withLock { !String(decoding: $0, as: UTF8.self).contains("behind") })
     let incident = try #require(proxy.incidents(.tlsBroken).first)
     #expect(incident.subject == "listener web" && incident.count == 1)
     #expect(incident.cause.contains("client"), "\(incident.cause)")
@@ -87,6 +92,75 @@ import Testing
     let incident = try #require(proxy.incidents(.tlsBroken).first)
     #expect(incident.subject == "pool app")
     #expect(incident.cause == "the backend's stream was cut: it ended without close_notify (b1)")
+  }
+
+  /// Within a body and instead of a response: what came before is the client's, what stands behind is nobody's.
+  @Test(arguments: ["", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"])
+  func aBackendThatBreaksTLSIsToldAndNotReadOn(response: String) throws {
+    let tls = TestTLS()
+    let end = Mutex<Peer.End?>(nil)
+    let mayBreak = Atomic<Bool>(response.isEmpty)
+    let server = try TestServer(
+      tls.makeServer(),
+      Self.answer(response) { peer in
+        try waitUntil("the client has what came before") { mayBreak.load(ordering: .relaxed) }
+        var altered = peer.encrypt(Array("altered".utf8))
+        altered[altered.count - 1] ^= 1
+        try peer.sendRaw(altered + peer.encrypt(Array("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nbehind".utf8)))
+        let found = try peer.end()
+        end.withLock { $0 = found }
+      })
+    let proxy = try proxy(server, tls.makePeer())
+    let client = try proxy.connect()
+    try client.send(Self.request)
+    if response.isEmpty {
+      #expect(try client.receiveText(12) == "HTTP/1.1 502")
+      client.close()
+    } else {
+      var text = ""
+      while !text.hasSuffix("half") { text += try client.receiveText(1) }
+      mayBreak.store(true, ordering: .relaxed)
+      #expect(try client.end() == .reset)
+    }
+    try waitUntil("the backend sees the end") { end.withLock { $0 } != nil }
+    guard case .failed(let failure)? = end.withLock({ $0 }) else { throw Failure("no alert came to the backend") }
+    #expect(failure.cause == .refused(TLSAlert(rawValue: 20)))
+    try proxy.waitUntilAtRest()
+    let incident = try #require(proxy.incidents(.tlsBroken).first)
+    #expect(incident.subject == "pool app" && incident.cause.contains("altered"), "\(incident.cause)")
+  }
+
+  /// A backend that says something in the clear at each point of a handshake: at once, instead of an answer, in the middle of
+  /// one, and right behind it. It counts as failed, and no client hears it.
+  @Test(arguments: TLSVersion.allCases)
+  func nothingInTheClearReachesTheClient(version: TLSVersion) throws {
+    var tls = TestTLS()
+    tls.client.versions = version...version
+    let secret = Array("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret".utf8)
+    let record: [UInt8] = [23, 3, 3, 0, UInt8(secret.count)] + secret
+    let context = try tls.makeServer()
+    for words in [secret, record] {
+      for step in 0..<4 {
+        let server = try TestServer { peer in
+          peer.start(try context.makeEngine())
+          if step == 0 { try peer.sendRaw(words) }
+          let hello = try peer.receiveRaw()
+          if step == 1 { try peer.sendRaw(words) }
+          peer.take(hello)
+          let (_, output) = peer.step()
+          let first = step == 3 ? output.count : 5 + Int(output[3]) << 8 + Int(output[4])
+          try peer.sendRaw(Array(output[..<first]) + words + Array(output[first...]))
+          _ = try peer.drain()
+        }
+        let proxy = try proxy(server, tls.makePeer())
+        let client = try proxy.connect()
+        try client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        let answer = String(decoding: try client.receiveAll().bytes, as: UTF8.self)
+        #expect(answer.hasPrefix("HTTP/1.1 502 "), "step \(step): \(answer)")
+        #expect(!answer.contains("secret"), "step \(step)")
+        try proxy.waitUntilAtRest()
+      }
+    }
   }
 
   @Test func aConnectionThatIsClosedHereEndsWithCloseNotify() throws {

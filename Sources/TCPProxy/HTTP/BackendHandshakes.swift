@@ -69,6 +69,8 @@ extension Worker {
     case .unfinished: waitForTurn(handle, side)
     case .done:
       server.pointee.isSecuring = false
+      // What came behind the handshake has no edge of its own.
+      if server.pointee.connection.isReadable { unfinished.append(Token(.httpServer, handle)) }
       if let exchange { sendRequest(exchangeHandle, exchange) } else { sendMirrored(handle) }
     case .failed(let words):
       if let exchange {
