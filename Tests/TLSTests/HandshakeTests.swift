@@ -101,6 +101,31 @@ import Testing
     #expect(try site.connect().serverSession?.cipher == chosen)
   }
 
+  /// Whatever a client offers (CRIME reads secrets off the size of what was compressed).
+  @Test func thereIsNoCompression() throws {
+    var site = Site()
+    site.client.versions = .tls12 ... .tls12
+    let link = try Link(server: site.makeServer().makeEngine(), client: site.makePeer().makeEngine())
+    link.stepClient()
+    // Behind the two headers, the version and the random: the session, the ciphers, the methods.
+    let session = 5 + 4 + 2 + 32
+    let ciphers = session + 1 + Int(link.toServer[session])
+    let methods = ciphers + 2 + Int(link.toServer[ciphers]) << 8 + Int(link.toServer[ciphers + 1])
+    try #require(link.toServer[methods...(methods + 1)] == [1, 0])
+    // DEFLATE, and it is put first.
+    link.toServer.replaceSubrange(methods...methods, with: [2, 1])
+    for (place, size) in [(3, link.toServer.count - 5), (7, link.toServer.count - 9)] {
+      link.toServer[place] = UInt8(size >> 8)
+      link.toServer[place + 1] = UInt8(size & 0xFF)
+    }
+    link.stepServer()
+    try #require(link.serverFailure == nil && link.toClient[5] == 2)
+    #expect(link.toClient[session + 1 + Int(link.toClient[session]) + 2] == 0)
+    for options in [SSL_get_options(link.server.ssl), SSL_get_options(link.client.ssl)] {
+      #expect(options & openssl_no_compression != 0)
+    }
+  }
+
   // MARK: ALPN
 
   @Test(

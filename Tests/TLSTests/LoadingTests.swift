@@ -205,7 +205,6 @@ import Testing
       } == ["again.pem: is never used: other certificates have all of its names (CN=again)"])
   }
 
-  /// Of two for one name the one that is valid counts, in whatever order they stand.
   @Test func aChainThatIsNotThere() throws {
     let url = "caIssuers;URI:http://ca.example/middle.der"
     let middle = Self.authority.issue("Middle", isAuthority: true)
@@ -225,6 +224,7 @@ import Testing
       ])
   }
 
+  /// Of two for one name the one that is valid counts, in whatever order they stand.
   @Test func anExpiredCertificateGivesWay() throws {
     var site = Site()
     let old = site.files.add("old", Self.authority.issue("old", "app.example", from: -96, to: -48))
