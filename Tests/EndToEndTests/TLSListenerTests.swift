@@ -314,6 +314,21 @@ extension EndToEnd {
       #expect(wrong.errors.contains("b.example"))
     }
 
+    /// One that has said nothing, and one that stands still within its hello.
+    @Test func whoDoesNotFinishItsHandshakeIsClosed() throws {
+      let certificates = "\"certificates\": [\(try authority.issue("a", ["DNS:a.example"]).json)]"
+      let backend = try site.backend("plain")
+      let balancer = try site.balancer(
+        site.configuration(
+          [backend.json], listener: #""tls": { \#(certificates) }, "timeouts": { "handshake": "300ms" }"#))
+      let silent = try site.connect()
+      let halting = try site.connect()
+      try halting.send([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3] + [UInt8](repeating: 7, count: 40))
+      for client in [silent, halting] { _ = try client.receiveAll() }
+      try balancer.log.waitForLine(containing: "listener web", "no TLS handshake within timeouts.handshake")
+      #expect(backend.connections == 0 && backend.served == 0)
+    }
+
     @Test func whoSpeaksNoTLSIsTold() throws {
       let certificates = "\"certificates\": [\(try authority.issue("a", ["DNS:a.example"]).json)]"
       let balancer = try balancer([(site.front, certificates)])
