@@ -36,3 +36,11 @@ public struct RateLimiter: Hashable, Sendable, BitwiseCopyable {
     return .nanoseconds(Int64(clamping: ready - now.nanoseconds))
   }
 }
+
+extension Duration {
+  /// As a Retry-After says it (RFC 9110, 10.2.3): whole seconds, at least one.
+  public var retryAfter: Int {
+    let (seconds, attoseconds) = components
+    return max(1, Int(seconds) + (attoseconds > 0 ? 1 : 0))
+  }
+}

@@ -143,10 +143,11 @@ extension ListenerConfiguration.PerClient {
     [
       Field(
         "connections", \.connections, .limit(upTo: LimitsConfiguration.mostConnections),
-        "Connections at once; the next is closed. 0: no limit."),
+        "Connections at once; the next is closed, http: answered with 429 and Retry-After. 0: no limit."),
       Field(
         "rate", \.rate, .optional(.rate),
-        "New connections; those that come faster are closed. As many as that may come at once. Default: no limit."),
+        "New connections; those that come faster are closed, http: answered with 429 and Retry-After. As many as that may come at once. Default: no limit."
+      ),
       Field(
         "requests", \.requests, .optional(.rate),
         "http: requests; those that come faster are answered with 429 and Retry-After. As many as that may come at once. Default: no limit."

@@ -84,8 +84,7 @@ public final class RateLimit: Sendable {
       return limiter.wait(states.table[slot], now: now)
     }
     guard let wait else { return .admitted }
-    let (seconds, attoseconds) = wait.components
-    return .tooFast(retryAfter: max(1, Int(seconds) + (attoseconds > 0 ? 1 : 0)))
+    return .tooFast(retryAfter: wait.retryAfter)
   }
 
   /// Bytes reserved, once and for all.

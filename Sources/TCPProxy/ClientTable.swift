@@ -38,6 +38,8 @@ public final class ClientTable: Sendable {
   /// A connection that counts. To be given back exactly once.
   public struct Ticket: Equatable, Sendable, BitwiseCopyable {
     fileprivate let place: UInt32
+    /// Of a connection past its limit, which is only told so: the seconds after which the client may come again.
+    var retryAfter: UInt32?
     /// Of a client that the table had no room for.
     static let uncounted = Ticket(place: .max)
   }
@@ -56,6 +58,9 @@ public final class ClientTable: Sendable {
   private static let partCount = 16
   private let parts: [Part]
   private let seed: UInt64
+  /// Connections past their limit that are told so.
+  private let told = Atomic<Int>(0)
+  private static let mostTold = 1024
 
   private final class Part: Sendable {
     let clients: Mutex<ClientSet>
@@ -88,9 +93,22 @@ public final class ClientTable: Sendable {
     }
   }
 
+  /// Keeps a connection that was refused for as long as it takes to say so. It counts for nothing.
+  /// - Parameter places: what there are for connections. Those that are told take an eighth of them at most: who is
+  ///   refused keeps nobody else out.
+  /// - Returns: nil when there are too many of them.
+  func tell(retryAfter: Duration, places: Int) -> Ticket? {
+    guard told.add(1, ordering: .relaxed).newValue <= min(places / 8, Self.mostTold) else {
+      told.subtract(1, ordering: .relaxed)
+      return nil
+    }
+    return Ticket(place: .max, retryAfter: UInt32(clamping: retryAfter.retryAfter))
+  }
+
   /// Ends the connection that the ticket stands for.
   public func release(_ ticket: Ticket) {
-    if ticket == .uncounted { return }
+    if ticket.retryAfter != nil { told.subtract(1, ordering: .relaxed) }
+    if ticket.place == .max { return }
     parts[Int(ticket.place) % Self.partCount].clients.withLock { clients in
       clients.release(ticket.place / UInt32(Self.partCount))
     }

@@ -181,12 +181,20 @@ extension Worker {
       return nil
     }
     guard let limits = service.perClient, let clients = service.clients, let address else { return .some(nil) }
+    let retryAfter: Duration
     switch clients.admit(address, limits: limits, now: now) {
     case .admitted(let ticket): return .some(ticket)
-    case .tooManyConnections: refuse(service, address, "perClient.connections reached")
-    case .tooFast: refuse(service, address, "perClient.rate exceeded")
+    case .tooManyConnections:
+      refuse(service, address, "perClient.connections reached")
+      retryAfter = .seconds(1)
+    case .tooFast(let wait):
+      refuse(service, address, "perClient.rate exceeded")
+      retryAfter = wait
     }
-    return nil
+    // HTTP has an answer for that, which is given to the first request.
+    let places = min(service.maximumSessions, group.admission.limit)
+    guard service.http != nil, let ticket = clients.tell(retryAfter: retryAfter, places: places) else { return nil }
+    return .some(ticket)
   }
 
   private func refuse(_ service: Service, _ address: IPAddress?, _ reason: String) {

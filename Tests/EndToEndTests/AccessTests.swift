@@ -74,6 +74,66 @@ extension EndToEnd {
       #expect(try isServed(from: "127.0.0.8"))
     }
 
+    /// Who speaks HTTP can be told: 429, and when to come again, instead of a connection that breaks.
+    @Test(arguments: ["", #""proxyProtocol": "v1""#])
+    func aClientOfHTTPIsToldOfItsLimit(listener: String) throws {
+      let scribe = try site.scribe()
+      let header = listener.isEmpty ? "" : "PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n"
+      func wire() throws -> Wire {
+        let wire = try site.wire()
+        try wire.send(header)
+        return wire
+      }
+      func settings(_ perClient: String) -> String {
+        site.http(
+          [scribe.json], listener: #""perClient": { \#(perClient) }"# + (listener.isEmpty ? "" : ", \(listener)"))
+      }
+      func expectRefusal(_ seconds: ClosedRange<Int>) throws {
+        let client = try wire()
+        try client.send("POST /no HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\n\r\n")
+        let answer = try client.response()
+        #expect(answer.status == 429 && answer["Connection"] == "close")
+        #expect(answer["Retry-After"].flatMap { Int($0) }.map(seconds.contains) == true, "\(answer.head)")
+        try client.expectEnd()
+      }
+
+      let balancer = try site.balancer(settings(#""connections": 5"#))
+      var held = try (0..<5).map { _ in try wire() }
+      for client in held { #expect(try client.get("/yes").status == 200) }
+      for _ in 0..<10 { try expectRefusal(1...1) }
+      try balancer.log.waitForLine(containing: "listener web", "perClient.connections")
+      #expect(scribe.take().map(\.firstLine) == Array(repeating: "GET /yes HTTP/1.1", count: 5))
+      // The ones that it has go on, and the place of one that leaves is free.
+      for client in held { #expect(try client.get("/yes").status == 200) }
+      held.removeLast().close()
+      try waitUntil("another one is served") { try wire().get("/yes").status == 200 }
+
+      held = []
+      try balancer.waitUntilReloaded(after: balancer.reload(settings(#""rate": "5/h""#)))
+      var served = 0
+      while served <= 5, try wire().get("/yes").status == 200 { served += 1 }
+      #expect(served == 5)
+      try expectRefusal(600...720)
+      try balancer.log.waitForLine(containing: "listener web", "perClient.rate")
+    }
+
+    /// Who is refused keeps nobody else out: an eighth of the places is for those who are told at most.
+    @Test func whoIsToldTakesFewPlaces() throws {
+      let scribe = try site.scribe()
+      _ = try site.balancer(
+        site.http([scribe.json], listener: #""perClient": { "connections": 1 }, "connections": 16"#))
+      let first = try site.wire()
+      #expect(try first.get("/").status == 200)
+      var silent = try (0..<2).map { _ in try site.wire() }
+      let third = try site.wire()
+      #expect(try third.socket.waitForEnd() == .reset)
+      try silent[0].send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      #expect(try silent[0].response().status == 429)
+      try silent.removeFirst().expectEnd()
+      try waitUntil("another one is told") { (try? site.wire().get("/").status) == 429 }
+      withExtendedLifetime(silent) {}
+    }
+
     /// A rate comes back with time.
     @Test func aRateIsRefilled() throws {
       let backend = try site.backend("a")

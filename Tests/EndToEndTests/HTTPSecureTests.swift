@@ -12,18 +12,20 @@ extension EndToEnd {
       authority = try Authority("root", in: site.folder)
     }
 
-    private func configuration(_ backend: String, isSecure: Bool) throws -> String {
-      let certificate = try authority.issue("front", ["DNS:a.example"]).json
+    private func configuration(_ backend: String, isSecure: Bool, listener: String = "") throws -> String {
+      let certificate = try authority.issue("front", ["DNS:a.example", "DNS:b.example"]).json
       return site.http(
         [backend], pool: isSecure ? #""tls": { "ca": "root.pem" }"# : "",
-        listener: #""tls": { "certificates": [\#(certificate)] }"#)
+        listener: #""tls": { "certificates": [\#(certificate)] }"# + (listener.isEmpty ? "" : ", \(listener)"))
     }
 
     /// What a client sends, and what it has to hear before it goes on.
-    private func talk(_ words: [(says: String, hears: String)]) throws -> (heard: [String], ending: String) {
+    private func talk(
+      _ words: [(says: String, hears: String)], name: String = "a.example"
+    ) throws -> (heard: [String], ending: String) {
       let talk = try JSONSerialization.data(
         withJSONObject: [
-          "port": Int(try #require(site.front.port)), "ca": authority.certificate,
+          "port": Int(try #require(site.front.port)), "ca": authority.certificate, "name": name,
           "words": words.map { [$0.says, $0.hears] },
         ] as [String: Any])
       let result = try ChildProcess.run(["/usr/bin/python3", "-c", Self.client, String(decoding: talk, as: UTF8.self)])
@@ -43,7 +45,7 @@ extension EndToEnd {
       given = json.loads(sys.argv[1])
       context = ssl.create_default_context(cafile=given["ca"])
       raw = socket.create_connection(("127.0.0.1", given["port"]), timeout=15)
-      stream = context.wrap_socket(raw, server_hostname="a.example", suppress_ragged_eofs=False)
+      stream = context.wrap_socket(raw, server_hostname=given["name"], suppress_ragged_eofs=False)
       heard, ending = [], "open"
       for says, hears in given["words"]:
           if says: stream.sendall(says.encode())
@@ -83,6 +85,19 @@ extension EndToEnd {
       let (heard, ending) = try talk([("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "")])
       #expect(heard[0].hasPrefix("HTTP/1.1 400 "))
       #expect(ending == "closed")
+    }
+
+    /// Who is past a limit of `perClient` hears it inside TLS.
+    @Test func aClientPastItsLimitIsToldInsideTLS() throws {
+      let scribe = try site.scribe()
+      _ = try site.balancer(
+        configuration(scribe.json, isSecure: false, listener: #""perClient": { "rate": "1/h" }"#))
+      let request = "GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n"
+      #expect(try talk([(request, "a /1")]).heard[0].hasPrefix("HTTP/1.1 200 "))
+      let (heard, ending) = try talk([(request, "")])
+      #expect(heard[0].hasPrefix("HTTP/1.1 429 ") && heard[0].contains("\r\nRetry-After: "))
+      #expect(ending == "closed")
+      #expect(scribe.take().count == 1)
     }
 
     /// A cut response must look like one: no closure alert, no last chunk.

@@ -2,10 +2,11 @@
 limit for each address, and the client's address for the servers."""
 
 import collections
+import contextlib
 import threading
 import time
 
-from browsing import ask
+from browsing import ask, connection, exchange
 from commands import expect, expect_equal
 from http_loads import Wrk
 from web import nginx
@@ -55,10 +56,14 @@ def check(stage):
 
   for title, limits in [
     ("perClient.requests", {"perClient": {"requests": f"{ALLOWED}/h"}}),
+    ("perClient.rate", {"perClient": {"rate": f"{ALLOWED}/h"}}),
     ("a route's rateLimit", {"routes": [{"rateLimit": {"rate": f"{ALLOWED}/h"}, "pool": "service"}]}),
   ]:
     with stage.check(f"{ALLOWED} requests of an address are answered, by {title}, and the others with 429"):
       check_limit(stage, checks, limits)
+
+  with stage.check(f"{ALLOWED} connections of an address are served, by perClient.connections, and the others get 429"):
+    check_connections(stage, checks)
 
   with stage.check("the servers are told the client's address, and believe nobody else"):
     site = Website(stage, "told")
@@ -95,6 +100,18 @@ def check_limit(stage, checks, limits):
     thread.join()
   expect_equal(collections.Counter(statuses), {200: ALLOWED, 429: 20 - ALLOWED}, "all at once")
   expect_equal(sum(len(site.seen) for site in sites), 2 * ALLOWED, "requests that the servers have seen")
+
+
+def check_connections(stage, checks):
+  site = Website(stage, "served")
+  balancer = stage.balancer([site], checks, listener={"mode": "http", "perClient": {"connections": ALLOWED}})
+  with contextlib.ExitStack() as held:
+    clients = [held.enter_context(connection(balancer.port)) for _ in range(ALLOWED)]
+    for _ in range(2):
+      expect_equal([exchange(client)[0] for client in clients], [200] * ALLOWED, "those within the limit")
+    expect_equal([ask(balancer.port)[0] for _ in range(15)], [429] * 15, "those past the limit")
+    expect_equal(ask(balancer.port, source="127.0.0.2")[0], 200, "another address")
+    expect_equal(len(site.seen), 2 * ALLOWED + 1, "requests that the server has seen")
 
 
 def await_servers(port, servers, limit=10):

@@ -34,6 +34,7 @@ extension Worker {
   @inline(__always)
   func isLast(_ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
     isDraining || client.pointee.service.isOver || client.pointee.lifeEnd <= now
+      || client.pointee.ticket?.retryAfter != nil
   }
 
   mutating func becomeIdle(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {

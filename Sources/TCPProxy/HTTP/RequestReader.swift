@@ -195,6 +195,10 @@ extension Worker {
     http.isAskedAgain = client.pointee.isAskedAgain
     client.pointee.isAskedAgain = false
     if !http.isAskedAgain { client.pointee.connection.meters.add(to: .requests) }
+    if let seconds = client.pointee.ticket?.retryAfter {
+      refuse(handle, client, head, 429, retryAfter: Int(seconds))
+      return
+    }
     if !http.isAskedAgain, let limit = client.pointee.http.requestLimit, let address = http.notes.client,
       case .tooFast(let seconds) = limit.admit(address, now: now)
     {
