@@ -117,6 +117,21 @@ extension EndToEnd {
       try balancer.log.waitForLine(containing: "listener web", "perClient.rate")
     }
 
+    /// A client of HTTP stays over reloads, and what it counted by may go and come back meanwhile.
+    @Test func aLimitThatGoesAndComesBackStillCounts() throws {
+      let scribe = try site.scribe()
+      let with = site.http([scribe.json], listener: #""perClient": { "connections": 2 }"#)
+      let balancer = try site.balancer(with)
+      let clients = try (0..<2).map { _ in try site.wire() }
+      for file in ["", site.http([scribe.json]), with] {
+        if !file.isEmpty { try balancer.waitUntilReloaded(after: balancer.reload(file)) }
+        for client in clients { #expect(try client.get("/").status == 200) }
+      }
+      #expect(try site.wire().get("/").status == 429)
+      clients[0].close()
+      try waitUntil("its place is free") { try site.wire().get("/").status == 200 }
+    }
+
     /// Who is refused keeps nobody else out: an eighth of the places is for those who are told at most.
     @Test func whoIsToldTakesFewPlaces() throws {
       let scribe = try site.scribe()

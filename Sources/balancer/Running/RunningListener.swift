@@ -56,11 +56,8 @@ struct RunningListener {
     self.counters = counters
     var settings = Service.Settings(configuration)
     settings.tls = tls.servers[configuration.name]?.context
-    if settings.perClient != nil {
-      clients = former?.clients ?? ClientTable(seed: .random(in: 0...UInt64.max))
-    } else {
-      clients = nil
-    }
+    // Whoever was counted gives its ticket back to the table that it has it from, also where `perClient` has gone.
+    clients = former?.clients ?? (settings.perClient == nil ? nil : ClientTable(seed: .random(in: 0...UInt64.max)))
     var routes: AssembledRoutes?
     // A tcp listener's routes have one pool each and nothing but server names to match.
     let routed = (configuration.mode == .tcp ? configuration.routes : []).compactMap { route in
