@@ -14,17 +14,18 @@ extension EndToEnd {
 
     /// Who still sends when the answer is there must be able to read it: a connection that is closed under its data would be
     /// reset, and the answer lost.
-    @Test func anEarlyAnswerReachesAClientThatStillSends() throws {
+    @Test(arguments: [1, 64])
+    func anEarlyAnswerReachesAClientThatStillSends(mebibytes: Int) throws {
       let backend = try site.handBackend()
       _ = try site.balancer(site.http([backend.json]))
       let client = try site.wire()
-      try client.send("POST /1 HTTP/1.1\r\nHost: a.example\r\nContent-Length: \(4 * mebibyte)\r\n\r\nbegin")
+      try client.send("POST /1 HTTP/1.1\r\nHost: a.example\r\nContent-Length: \(100 * mebibyte)\r\n\r\nbegin")
       let server = try backend.accept()
       #expect(try server.take(until: "begin") != nil)
       try server.answer("413 Content Too Large", "too much")
       // Our end of it is known to the backend before the client goes on.
       _ = server.rest()
-      for _ in 0..<20 { try client.send([UInt8](repeating: 7, count: 65536)) }
+      for _ in 0..<16 * mebibytes { try client.send([UInt8](repeating: 7, count: 65536)) }
       let answer = try client.response()
       #expect(answer.status == 413 && answer.text == "too much")
       #expect(answer["Connection"] == "close")
@@ -49,7 +50,7 @@ extension EndToEnd {
       try client.send(request)
       // The answer is on its way when its first byte is there.
       #expect(try client.take(until: "HTTP/1.1 ") != nil)
-      for _ in 0..<20 { try client.send([UInt8](repeating: 7, count: 65536)) }
+      for _ in 0..<320 { try client.send([UInt8](repeating: 7, count: 65536)) }
       let answer = client.rest()
       #expect(answer.hasPrefix("\(status) "))
       #expect(answer.contains("Connection: close\r\n"))

@@ -11,16 +11,11 @@ extension Worker {
     let clientHandle = exchange.pointee.client
     guard let client = http.clients.pointer(to: clientHandle) else { return }
     let keepsClient = exchange.pointee.keepsClient
-    let rest = exchange.pointee.requestBody
+    client.pointee.owesBody = !exchange.pointee.requestBody.hasEnded
     endExchange(handle, .completed)
-    client.pointee.thrownAway = 0
-    client.pointee.drained = rest
+    // Who had not said all when its response began is not kept.
     if !keepsClient {
       finishClient(clientHandle, client)
-    } else if !rest.hasEnded {
-      client.pointee.phase = .draining
-      setDeadline(clientHandle, client, now.later(client.pointee.http.bodyNanoseconds))
-      unfinished.append(Token(.httpClient, clientHandle))
     } else {
       becomeIdle(clientHandle, client)
       // What came behind the request, or meanwhile, has no edge of its own.
@@ -107,7 +102,7 @@ extension Worker {
     }
     let head = exchange.pointee.head
     let hasRest = !exchange.pointee.requestBody.hasEnded
-    client.pointee.drained = exchange.pointee.requestBody
+    client.pointee.owesBody = hasRest
     let closes = !exchange.pointee.keepsClient || hasRest
     exchange.pointee.keepsServer = false
     let ending = exchange.pointee.notes.access.ending ?? AccessEnding(answeredWith: status)
@@ -196,7 +191,7 @@ extension Worker {
   mutating func closeClient(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
     let isQuiet =
       client.pointee.connection.unread.isEmpty && !client.pointee.connection.isReadable
-      && client.pointee.drained.hasEnded
+      && !client.pointee.owesBody
     if isQuiet || client.pointee.connection.isExhausted {
       endClient(handle, reset: false)
       return
@@ -207,7 +202,7 @@ extension Worker {
     client.pointee.connection.unread.free(into: &http.buffers.blocks)
     client.pointee.connection.hasNews = false
     client.pointee.connection.isReadable = true
-    client.pointee.thrownAway = 0
+    client.pointee.exchangeEnd = now.later(HTTPClient.longestLingerNanoseconds)
     setDeadline(handle, client, now.later(HTTPClient.lingerNanoseconds))
     unfinished.append(Token(.httpClient, handle))
   }
@@ -311,13 +306,12 @@ extension Worker {
         .badRequest, client.pointee.service.listener,
         cause: "no whole request head within timeouts.request, from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .clientTimeout, status: 408) }
-      client.pointee.drained = BodyReader(.untilClose)
+      client.pointee.owesBody = true
       answer(handle, client, 408, closes: true)
     case .verifying:
       abandonCheck(client)
       answer(handle, client, 503, closes: true)
     case .exchange: exchangeTimer(client)
-    case .draining: finishClient(handle, client)
     case .closing, .lingering: endClient(handle, reset: client.pointee.phase == .closing)
     }
   }

@@ -14,8 +14,6 @@ struct HTTPClient: ~Copyable {
     case exchange
     /// A request waits until its password is verified.
     case verifying
-    /// The response is out and the body of its request still comes; it is thrown away, so that the next request is found.
-    case draining
     /// The last response is on its way out.
     case closing
     /// Our end is sent. What still comes is thrown away: closing now would reset the connection, and the client might
@@ -29,15 +27,13 @@ struct HTTPClient: ~Copyable {
   var connection: Connection
   var phase = Phase.idle
   var exchange = Handle.none
-  /// When the exchange must be over, whatever happens.
+  /// When the exchange, or the wait behind the last response, must be over, whatever happens.
   var exchangeEnd = Instant(nanoseconds: .max)
   var progress = HeadProgress()
   /// When the first byte of a head came, where that is logged.
   var headBegan = Instant.zero
-  /// What is left of a body that nobody wants.
-  var drained = BodyReader(.none)
-  /// Bytes thrown away since the response.
-  var thrownAway = 0
+  /// Something may still come of the request that was answered last, which nobody wants.
+  var owesBody = false
   /// Whose connection it is; nil for a unix socket.
   var address: IPAddress?
   var port: UInt16
@@ -62,10 +58,10 @@ struct HTTPClient: ~Copyable {
   /// From when on it gets no further request.
   var lifeEnd = Instant(nanoseconds: .max)
 
-  /// What is thrown away at most of a body that nobody wants, before the connection is closed instead.
-  static let mostDrained = 256 << 10
+  /// How long a client may be silent behind its last response before its connection is closed, and how long it may go on
+  /// sending: whoever sends a large body reads no answer before the end of that.
   static let lingerNanoseconds: UInt64 = 5_000_000_000
-  static let mostLingered = 4 << 20
+  static let longestLingerNanoseconds: UInt64 = 30_000_000_000
 
   init(
     service: Service, http: HTTPService, client: consuming Descriptor, address: IPAddress?, port: UInt16,

@@ -94,7 +94,7 @@ extension Worker {
         awaitResponse(exchange, client)
       }
     case .closing: setDeadline(handle, client, now.later(client.pointee.http.bodyNanoseconds))
-    case .head, .verifying, .draining, .lingering: break
+    case .head, .verifying, .lingering: break
     }
   }
 
@@ -104,7 +104,7 @@ extension Worker {
     case .exchange:
       if let exchange = http.exchanges.pointer(to: client.pointee.exchange) { pumpResponse(exchange.pointee.server) }
     case .closing: closeClient(handle, client)
-    case .idle, .head, .verifying, .draining, .lingering: break
+    case .idle, .head, .verifying, .lingering: break
     }
   }
 
@@ -137,8 +137,9 @@ extension Worker {
       case .exchange:
         pumpRequest(handle, client)
         return
-      case .draining: if !drain(handle, client) { return }
-      case .lingering: if !linger(handle, client) { return }
+      case .lingering:
+        linger(handle, client)
+        return
       case .verifying, .closing: return
       }
     }
@@ -165,7 +166,7 @@ extension Worker {
         .badRequest, client.pointee.service.listener, cause: "\(fault), from \(client.pointee.name)")
       if http.access != nil { logMalformed(client, .badRequest, status: fault.status) }
       // Nobody can tell where it would have ended.
-      client.pointee.drained = BodyReader(.untilClose)
+      client.pointee.owesBody = true
       answer(handle, client, fault.status, closes: true)
     case .head(let head): beginExchange(handle, client, head, input)
     }
@@ -262,7 +263,7 @@ extension Worker {
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16,
     retryAfter: Int? = nil, extra: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
   ) {
-    client.pointee.drained = BodyReader(head.framing)
+    client.pointee.owesBody = !head.framing.isEmpty
     if http.notes.access.isLogged {
       logRefused(
         client, head, AccessEnding(answeredWith: status), status: status,
@@ -387,49 +388,17 @@ extension Worker {
 
   // MARK: What nobody wants
 
-  /// Throws away the rest of a request's body.
-  /// - Returns: whether there is more to do at once.
-  private mutating func drain(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
-    switch http.buffers.receive(&client.pointee.connection) {
-    case .bytes(let count):
-      let input = http.buffers.received(count)
-      let taken = client.pointee.drained.take(
-        input, from: 0, limits: client.pointee.http.limits, trailers: &http.requestFields)
-      http.parsed = .none
-      client.pointee.thrownAway += taken.used
-      if taken.fault != nil || client.pointee.thrownAway > HTTPClient.mostDrained {
-        finishClient(handle, client)
-        return true
-      }
-      let hasEnded = client.pointee.drained.hasEnded
-      http.buffers.keep(
-        UnsafeRawBufferPointer(rebasing: input[taken.used...]), of: &client.pointee.connection, isNews: hasEnded)
-      if hasEnded { becomeIdle(handle, client) }
-      return true
-    case .blocked: return false
-    case .ended, .failed:
-      endClient(handle, reset: false)
-      return false
-    case .broken:
-      clientBroke(handle, client)
-      return false
-    }
-  }
-
   /// Throws away whatever comes behind the last response.
-  private mutating func linger(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) -> Bool {
-    switch http.buffers.receive(&client.pointee.connection) {
-    case .bytes(let count):
-      client.pointee.thrownAway += count
-      if client.pointee.thrownAway > HTTPClient.mostLingered {
+  private mutating func linger(_ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>) {
+    for _ in 0..<Self.readsPerTurn {
+      switch http.buffers.receive(&client.pointee.connection) {
+      case .bytes: setDeadline(handle, client, now.later(HTTPClient.lingerNanoseconds))
+      case .blocked: return
+      case .ended, .failed, .broken:
         endClient(handle, reset: false)
-        return false
+        return
       }
-      return true
-    case .blocked: return false
-    case .ended, .failed, .broken:
-      endClient(handle, reset: false)
-      return false
     }
+    unfinished.append(Token(.httpClient, handle))
   }
 }

@@ -150,7 +150,7 @@ extension Worker {
     _ handle: Handle, _ client: UnsafeMutablePointer<HTTPClient>, _ head: RequestHead, _ status: UInt16, line: String,
     body: UnsafeRawBufferPointer, edits: FieldEdits? = nil
   ) {
-    client.pointee.drained = BodyReader(head.framing)
+    client.pointee.owesBody = !head.framing.isEmpty
     if http.notes.access.isLogged { logRefused(client, head, .answered, status: status, sent: body.count) }
     var line = line
     line.withUTF8 { text in
