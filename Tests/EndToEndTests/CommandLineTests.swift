@@ -329,5 +329,24 @@ extension EndToEnd {
       // It takes its children with it.
       for child in children { try waitUntil("\(child) has ended") { kill(child, 0) != 0 } }
     }
+
+    /// There is one reader of HTTP in this program, and the backends of the demo have no other.
+    @Test func aBackendOfTheDemoReadsAsStrictlyAsAll() throws {
+      let port = try FreePort.take()
+      let backend = try ChildProcess([BalancerProcess.binary, "demo-backend", "--port", "\(port)"], folder: root.path)
+      defer { withExtendedLifetime(backend) {} }
+      var connected: Wire?
+      try waitUntil("it listens") {
+        connected = try? Wire(connectingTo: .ipv4(port))
+        return connected != nil
+      }
+      let client = try #require(connected)
+      try client.send("GET / HTTP/1.1\r\nHost: a\r\nAccept: Text/HTML\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(try client.response().text.contains("<h1>"))
+      #expect(try client.response(to: "HEAD").status == 200)
+      try client.send("GET / HTTP/1.1\nHost: a\n\n")
+      #expect(try client.response().status == 400)
+      try client.expectEnd()
+    }
   }
 }

@@ -1,3 +1,5 @@
+import HTTPCore
+
 /// What a backend of the demo has to say.
 struct DemoAnswer {
   private let page: [UInt8]
@@ -25,13 +27,13 @@ struct DemoAnswer {
       """.utf8)
   }
 
-  /// The response to the head of a request, and whether the connection ends with it: behind a head that announces a
-  /// body no other head is looked for.
-  func response(to head: ArraySlice<UInt8>) -> (bytes: [UInt8], isLast: Bool) {
-    let text = String(decoding: head, as: UTF8.self).lowercased()
-    let isPage = text.contains("text/html")
-    let ends = ["\r\ncontent-length:", "\r\ntransfer-encoding:", "\r\nconnection: close"]
-    let isLast = ends.contains { text.contains($0) }
+  /// The response to a request, and whether the connection ends with it: no body of a request is read.
+  func response(
+    to request: RequestHead, _ fields: borrowing FieldTable, of bytes: UnsafeRawBufferPointer
+  ) -> (bytes: [UInt8], isLast: Bool) {
+    let accepted = fields.value(of: .accept, in: bytes).map { String(decoding: $0, as: UTF8.self).lowercased() }
+    let isPage = accepted?.contains("text/html") == true
+    let isLast = !request.keepsAlive || !request.framing.isEmpty
     let body = isPage ? page : line
     let head = """
       HTTP/1.1 200 OK\r
@@ -43,6 +45,11 @@ struct DemoAnswer {
       \r
 
       """
-    return (Array(head.utf8) + (text.hasPrefix("head ") ? [] : body), isLast)
+    return (Array(head.utf8) + (request.method == .head ? [] : body), isLast)
+  }
+
+  /// The response to what is no request.
+  func refusal(_ fault: MessageFault) -> [UInt8] {
+    Array("HTTP/1.1 \(fault.status) No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Glibc
+import HTTPCore
 import Reactor
 
 /// A small HTTP server that says who it is: a backend to try the balancer with.
@@ -42,6 +43,7 @@ private struct DemoServer: ~Copyable {
   private struct Client: ~Copyable {
     let socket: Descriptor
     var head: [UInt8] = []
+    var progress = HeadProgress()
     /// It has had its last answer, and what it still sends is passed over.
     var isEnding = false
   }
@@ -50,6 +52,7 @@ private struct DemoServer: ~Copyable {
   private let poller: Poller
   private var clients = Slab<Client>(chunkSize: 64)
   private let answer: DemoAnswer
+  private var fields = FieldTable()
 
   init(port: UInt16) throws {
     let listener = try ListeningSocket.open(.ip(.loopbackIPv4, port: port), count: 1, backlog: 512)[0]
@@ -96,14 +99,33 @@ private struct DemoServer: ~Copyable {
     if client.pointee.isEnding { return }
     client.pointee.head += chunk[..<count]
     // One request after the other, as long as none has a body.
-    while !client.pointee.isEnding, let end = client.pointee.head.firstRange(of: [13, 10, 13, 10]) {
-      let (response, isLast) = answer.response(to: client.pointee.head[..<end.lowerBound])
-      client.pointee.head.removeSubrange(..<end.upperBound)
+    while !client.pointee.isEnding, let (response, length, isLast) = respond(to: client) {
+      client.pointee.head.removeFirst(length)
+      client.pointee.progress = HeadProgress()
       _ = response.withUnsafeBytes { SocketIO.send(number, from: $0.baseAddress!, count: $0.count, more: false) }
       if isLast {
         client.pointee.isEnding = true
         client.pointee.head = []
         SocketIO.finish(number)
+      }
+    }
+  }
+
+  /// What a client is answered; nil when its head is not there yet.
+  private mutating func respond(
+    to client: UnsafeMutablePointer<Client>
+  ) -> (response: [UInt8], length: Int, isLast: Bool)? {
+    var progress = client.pointee.progress
+    defer { client.pointee.progress = progress }
+    return client.pointee.head.withUnsafeBytes { bytes in
+      switch RequestHead.parse(
+        bytes, limits: HeadLimits(bytes: Self.longestHead), progress: &progress, into: &fields)
+      {
+      case .needMore: return nil
+      case .fault(let fault): return (answer.refusal(fault), 0, true)
+      case .head(let head):
+        let (response, isLast) = answer.response(to: head, fields, of: bytes)
+        return (response, head.length, isLast)
       }
     }
   }
