@@ -217,6 +217,21 @@ extension EndToEnd {
       #expect(try client.response().text == "third")
     }
 
+    /// As many tries as `retries` says and no more, the pool's or the route's own.
+    @Test(arguments: [
+      (#""retries": 1"#, "", 2), (#""retries": 2"#, #""retries": 0, "#, 1), ("", #""retries": 1, "#, 2),
+    ])
+    func triesHaveALimit(pool: String, route: String, tries: Int) throws {
+      let backends = try (0..<3).map { _ in try site.handBackend() }
+      _ = try site.balancer(
+        site.http(backends.map(\.json), pool: pool, listener: #""routes": [{ \#(route)"pool": "web" }]"#))
+      let client = try site.wire()
+      try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+      for backend in backends.prefix(tries) { try backend.request().wire.socket.reset() }
+      #expect(try client.response().status == 502)
+      #expect(!backends[tries].hasVisitor)
+    }
+
     /// Half a head is an answer: whatever it would have become, the request is not sent again.
     @Test func nothingIsRepeatedOnceAnAnswerHasBegun() throws {
       let backends = try (0..<2).map { _ in try site.handBackend() }

@@ -120,6 +120,32 @@ struct HTTPCompressionTests {
     #expect(!head.contains("Content-Encoding") && !head.contains("Transfer-Encoding"))
   }
 
+  /// Half a response makes no whole stream of it: no last chunk, and where the end of the connection would be the end of
+  /// the body, a reset.
+  @Test(
+    arguments: ["Content-Length: 100000\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"],
+    ["1.0", "1.1"])
+  func neverEndsAResponseThatWasCut(response: String, version: String) throws {
+    let client = try front.client()
+    let backend = try ask("gzip", client, version: version)
+    try backend.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\(response)")
+    backend.close()
+    var all: [UInt8] = []
+    var room = [UInt8](repeating: 0, count: 4096)
+    var isReset = false
+    reading: while client.wait(for: 1) {
+      switch SocketIO.receive(client.number, into: &room, count: room.count) {
+      case .bytes(let count): all += room[..<count]
+      case .failed:
+        isReset = true
+        break reading
+      case .ended, .blocked: break reading
+      }
+    }
+    #expect(isReset)
+    #expect(!all.reversed().starts(with: "0\r\n\r\n".utf8.reversed()))
+  }
+
   // MARK: Reading
 
   private static func body(_ bytes: [UInt8]) throws -> [UInt8] {

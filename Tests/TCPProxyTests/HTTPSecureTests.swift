@@ -1,5 +1,6 @@
 import Balancing
 import Base
+import Glibc
 import Synchronization
 import TLS
 import Testing
@@ -198,5 +199,52 @@ import Testing
     #expect(
       incident.cause == "the backend refused: alert certificate_required: it wants a client certificate (b1)",
       "\(incident.cause)")
+  }
+
+  /// The very first write on a new connection fails: whatever the request is, its backend has got nothing of it, and
+  /// another one may.
+  @Test(arguments: [
+    "Content-Length: 1\r\n\r\nx", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+  ])
+  func sendsElsewhereWhatANewConnectionDidNotTake(body: String) throws {
+    var tls = TestTLS()
+    // There the server has the last word of the handshake.
+    tls.server.versions = .tls12 ... .tls12
+    let path = "/tmp/balancer-\(getpid())-\(UInt64.random(in: 0...UInt64.max)).sock"
+    defer { unlink(path) }
+    let servers = try [HandServer(.unix(path)), HandServer()]
+    let peers = TLSPeers()
+    let front = try Front(servers.map(\.address), http: HTTPService()) { $0.tls = peers }
+    peers.set([(front.backends[0], try tls.makePeer()), (front.backends[1], nil)])
+    let client = try front.client()
+    try client.send("POST / HTTP/1.1\r\nHost: a\r\n\(body)")
+
+    let end = try servers[0].accept()
+    let first = Peer(dup(end.number))
+    first.start(try tls.makeServer().makeEngine())
+    var lastWords: [UInt8]?
+    while lastWords == nil {
+      let (step, output) = first.step()
+      switch step {
+      case .done:
+        lastWords = output
+        continue
+      case .failed(let failure): throw failure
+      case .needsInput, .needsOutput: try first.sendRaw(output)
+      }
+      if step == .needsInput { first.take(try first.receiveRaw()) }
+    }
+    // Nobody is told of that, and there is nothing to read: only a write fails.
+    shutdown(first.descriptor, Int32(SHUT_RD))
+    try first.sendRaw(try #require(lastWords))
+
+    let second = try servers[1].accept()
+    #expect(try second.receive(until: body).hasPrefix("POST / "))
+    try second.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+    #expect(try client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 201"))
+    try front.settle()
+    // It speaks against the first one, and nothing is left there.
+    #expect(front.backends[0].meters.sum(.resets) == 1)
+    #expect(front.backends.allSatisfy { $0.sessions.load(ordering: .relaxed) == 0 })
   }
 }
