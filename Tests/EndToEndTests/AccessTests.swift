@@ -141,7 +141,7 @@ extension EndToEnd {
       #expect(try first.get("/").status == 200)
       var silent = try (0..<2).map { _ in try site.wire() }
       let third = try site.wire()
-      #expect(try third.socket.waitForEnd() == .reset)
+      try third.expectEnd()
       try silent[0].send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
       #expect(try silent[0].response().status == 429)
       try silent.removeFirst().expectEnd()

@@ -54,20 +54,25 @@ extension EndToEnd {
       #expect(!leaving.hasVisitor)
     }
 
-    @Test func aBackendThatGoesDownCanBeLeftAtOnce() throws {
+    @Test(arguments: ["onDown", "onRemove"])
+    func aBackendThatGoesCanBeLeftAtOnce(key: String) throws {
       let check = Address.ipv4(try FreePort.take())
       let checked = try site.backend("", at: check)
       let leaving = try site.handBackend()
       let staying = try site.scribe()
-      _ = try site.balancer(
+      let both = [
+        #"{ "address": "\#(leaving.address)", "check": "\#(check)" }"#, staying.backend.json(#""backup": true"#),
+      ]
+      func file(_ backends: [String]) -> String {
         site.configuration(
-          [#"{ "address": "\#(leaving.address)", "check": "\#(check)" }"#, staying.backend.json(#""backup": true"#)],
-          pool: #""health": { "interval": "50ms", "fall": 1 }, "onDown": "close""#, listener: #""mode": "http""#,
-          top: #""workers": 1"#))
+          backends, pool: #""health": { "interval": "50ms", "fall": 1 }, "\#(key)": "close""#,
+          listener: #""mode": "http""#, top: #""workers": 1"#)
+      }
+      let balancer = try site.balancer(file(both))
       let client = try site.wire()
       try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
       let (server, _) = try leaving.request()
-      checked.close()
+      if key == "onDown" { checked.close() } else { try balancer.reload(file([both[1]])) }
       // Nothing was answered, and it may be asked twice.
       #expect(try client.response().text == "a /1")
       try server.expectEnd()

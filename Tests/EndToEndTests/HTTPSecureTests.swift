@@ -87,6 +87,22 @@ extension EndToEnd {
       #expect(ending == "closed")
     }
 
+    /// `sni` is the name of the handshake, whatever Host says behind it.
+    @Test(arguments: [("a.example", "one"), ("b.example", "two")])
+    func aRouteMatchesTheNameOfTheHandshake(name: String, body: String) throws {
+      _ = try site.balancer(
+        configuration(
+          site.deadAddress().json, isSecure: false,
+          listener: """
+            "routes": [
+              { "match": { "sni": "a.example" }, "respond": { "status": 200, "body": "one" } },
+              { "match": { "sni": "*.example" }, "respond": { "status": 200, "body": "two" } }
+            ]
+            """))
+      let (heard, _) = try talk([("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", body)], name: name)
+      #expect(heard[0].hasSuffix("\r\n\r\n\(body)"), "\(heard)")
+    }
+
     /// Who is past a limit of `perClient` hears it inside TLS.
     @Test func aClientPastItsLimitIsToldInsideTLS() throws {
       let scribe = try site.scribe()

@@ -149,12 +149,14 @@ extension EndToEnd {
     }
 
     /// A backend whose answers are failures, or do not come, is ejected although it can be connected to.
-    @Test(arguments: ["HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", ""])
-    func badAnswersEject(answer: String) throws {
+    @Test(arguments: [502, 503, 504, nil] as [Int?])
+    func badAnswersEject(status: Int?) throws {
       let good = try HTTPEcho("good", on: site)
       let bad = try site.backend("") { connection in
         let reader = HTTPReader(connection)
-        while try reader.message() != nil { if !answer.isEmpty { try connection.send(answer) } }
+        while try reader.message() != nil {
+          if let status { try connection.send("HTTP/1.1 \(status) No\r\nContent-Length: 0\r\n\r\n") }
+        }
       }
       let balancer = try site.balancer(
         file(
@@ -172,15 +174,41 @@ extension EndToEnd {
         let answer = try visitor.ask()
         if !answer.hasPrefix("HTTP/1.1 200 ") {
           failures += 1
-          #expect(answer.hasPrefix("HTTP/1.1 503 ") || answer.hasPrefix("HTTP/1.1 504 "))
+          #expect(answer.hasPrefix("HTTP/1.1 \(status ?? 504) "))
         }
         if failures == 3 { break }
       }
       let line = try balancer.log.waitForLine(containing: "web/bad", "EJECTED for 1m")
-      #expect(line.contains(answer.isEmpty ? "no response within timeouts.response" : "HTTP status 503"))
+      #expect(line.contains(status.map { "HTTP status \($0)" } ?? "no response within timeouts.response"))
       try waitUntil("only the other one serves") {
         try (0..<4).allSatisfy { _ in try visitor.ask().body == "good" }
       }
+    }
+
+    /// Other failures are the request's, not the backend's.
+    @Test func otherAnswersEjectNobody() throws {
+      let backends = try [500, 404].map { status in
+        try site.backend("") { connection in
+          let reader = HTTPReader(connection)
+          while try reader.message() != nil {
+            try connection.send("HTTP/1.1 \(status) No\r\nContent-Length: 0\r\n\r\n")
+          }
+        }
+      }
+      let balancer = try site.balancer(
+        file(
+          [#"{ "pool": "web" }"#],
+          [
+            #"""
+            "web": { "backends": [\#(backends.map(\.json).joined(separator: ", "))], "health": "off",
+              "outlier": { "failures": 2, "window": "1m", "eject": "1m" } }
+            """#
+          ]))
+      let visitor = try HTTPVisitor(site.front)
+      for number in 0..<12 {
+        #expect(try visitor.ask().hasPrefix("HTTP/1.1 \([500, 404][number % 2]) "))
+      }
+      #expect(!balancer.log.all.contains { $0.contains("EJECTED") })
     }
   }
 }
