@@ -1,5 +1,6 @@
 import Base
 import COpenSSL
+import Foundation
 import TLSFixtures
 import Testing
 
@@ -7,9 +8,10 @@ import Testing
 
 /// Handshakes that stop anywhere, and what is left of them: nothing.
 ///
-/// OpenSSL's memory is counted for each thread, so other tests may run beside these.
+/// OpenSSL's memory is counted for each thread, so other tests may run beside these. As many as `BALANCER_CUT_HANDSHAKES` says.
 @Suite struct CutTests {
-  private static let handshakes = 20_000
+  private static let handshakes =
+    ProcessInfo.processInfo.environment["BALANCER_CUT_HANDSHAKES"].flatMap { Int($0) } ?? 20_000
 
   @Test(arguments: TLSVersion.allCases)
   func nothingIsLeftOfHandshakesThatWereCut(version: TLSVersion) throws {
