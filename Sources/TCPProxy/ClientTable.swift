@@ -37,11 +37,13 @@ public final class ClientTable: Sendable {
 
   /// A connection that counts. To be given back exactly once.
   public struct Ticket: Equatable, Sendable, BitwiseCopyable {
+    /// From `told` on there is no place behind it. One word, because every session has a ticket.
     fileprivate let place: UInt32
-    /// Of a connection past its limit, which is only told so: the seconds after which the client may come again.
-    var retryAfter: UInt32?
+    fileprivate static let told: UInt32 = 1 << 31
     /// Of a client that the table had no room for.
-    static let uncounted = Ticket(place: .max)
+    static let uncounted = Ticket(place: told - 1)
+    /// Of a connection past its limit, which is only told so: the seconds after which the client may come again.
+    var retryAfter: Int? { place < Self.told ? nil : Int(place - Self.told) }
   }
 
   public struct Standing: Equatable, Sendable {
@@ -102,13 +104,16 @@ public final class ClientTable: Sendable {
       told.subtract(1, ordering: .relaxed)
       return nil
     }
-    return Ticket(place: .max, retryAfter: UInt32(clamping: retryAfter.retryAfter))
+    return Ticket(place: Ticket.told + UInt32(min(retryAfter.retryAfter, Int(Int32.max))))
   }
 
   /// Ends the connection that the ticket stands for.
   public func release(_ ticket: Ticket) {
-    if ticket.retryAfter != nil { told.subtract(1, ordering: .relaxed) }
-    if ticket.place == .max { return }
+    if ticket.retryAfter != nil {
+      told.subtract(1, ordering: .relaxed)
+      return
+    }
+    if ticket == .uncounted { return }
     parts[Int(ticket.place) % Self.partCount].clients.withLock { clients in
       clients.release(ticket.place / UInt32(Self.partCount))
     }

@@ -197,7 +197,7 @@ extension Worker {
     client.pointee.isAskedAgain = false
     if !http.isAskedAgain { client.pointee.connection.meters.add(to: .requests) }
     if let seconds = client.pointee.ticket?.retryAfter {
-      refuse(handle, client, head, 429, retryAfter: Int(seconds))
+      refuse(handle, client, head, 429, retryAfter: seconds)
       return
     }
     if !http.isAskedAgain, let limit = client.pointee.http.requestLimit, let address = http.notes.client,
