@@ -4,11 +4,12 @@ import Synchronization
 /// the control thread turns them into one line the first time and one a second, with a count, from then on.
 public final class Incidents: Sendable {
   public enum Kind: Hashable, Sendable, CaseIterable {
-    /// A client was closed because its pool had no eligible backend.
+    /// A client was closed, or answered with 503, because its pool had no eligible backend.
     case noBackend
-    /// A client was closed because every connect that its retries allowed has failed.
+    /// A client was closed, or answered with 502, because every connect that its retries allowed has failed.
     case connectsFailed
-    /// A client was closed because its connect failed while as many retries were under way as `retryBudget` allows.
+    /// A client was closed, or answered with 502, because its connect failed while as many retries were under way as
+    /// `retryBudget` allows.
     case retryRefused
     /// Descriptors or memory ran out: accepting stopped, or a check (`Incidents.checks`) could not be made.
     case exhausted

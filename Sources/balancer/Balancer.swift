@@ -5,7 +5,7 @@ import ArgumentParser
 struct Balancer: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "balancer",
-    abstract: "A TCP load balancer that runs from one JSON file.",
+    abstract: "A load balancer and reverse proxy that runs from one JSON file.",
     discussion: """
       Examples:
         balancer run --config balancer.json     serve until SIGTERM; SIGHUP reloads

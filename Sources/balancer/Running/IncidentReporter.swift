@@ -24,17 +24,21 @@ struct IncidentReporter {
 
   private func say(_ entry: Incidents.Entry) {
     let clients = entry.count == 1 ? "a client was closed" : "\(entry.count) clients were closed within a second"
+    // A session by a close, a request by an answer.
+    let turnedAway =
+      entry.count == 1 ? "a client was turned away" : "\(entry.count) clients were turned away within a second"
     let requests = entry.count == 1 ? "a request was" : "\(entry.count) requests were within a second"
     switch entry.kind {
     case .noBackend:
-      logger.error("pool \(entry.subject): \(clients), no backend is eligible: \(entry.cause)")
+      logger.error("pool \(entry.subject): \(turnedAway), no backend is eligible: \(entry.cause)")
     case .connectsFailed:
-      logger.error("pool \(entry.subject): \(clients), no backend could be reached: \(entry.cause)")
+      logger.error("pool \(entry.subject): \(turnedAway), no backend could be reached: \(entry.cause)")
     case .retryRefused:
       logger.error(
-        "pool \(entry.subject): \(clients) without a retry, retryBudget allows no more of them at once: \(entry.cause)")
+        "pool \(entry.subject): \(turnedAway) without a retry, retryBudget allows no more of them at once: \(entry.cause)"
+      )
     case .refused:
-      logger.notice("listener \(entry.subject): \(clients): \(entry.cause)")
+      logger.notice("listener \(entry.subject): \(turnedAway): \(entry.cause)")
     case .badGreeting, .unread:
       logger.warning("listener \(entry.subject): \(clients): \(entry.cause)")
     case .noRoute:
