@@ -84,24 +84,31 @@ import Testing
       for client in clients { shutdown(client.descriptor, Int32(SHUT_RDWR)) }
       for speaker in speakers { try speaker.value() }
     }
-    var late: Peer?
+    var late: [Peer] = []
     do {
       try waitUntil("\(hoard.crowd.memory) bytes are counted") {
         proxy.admission.memoryInUse >= before + hoard.crowd.memory
       }
-      // Where that is too much nobody else is let in until they have gone.
+      // Where that is too much nobody else is let in until they have gone. Meanwhile the kernel's buffers may still grow and
+      // take some of it: then the next one comes.
       proxy.admission.memoryLimit = before + hoard.crowd.memory / 2
-      late = try proxy.connect()
-      try waitUntil("it waits") { proxy.admission.isAwaited }
-      #expect(proxy.sessions == clients.count)
+      var isLetIn = true
+      while isLetIn {
+        late.append(try proxy.connect())
+        try waitUntil("it waits or is let in") {
+          isLetIn = proxy.sessions == clients.count + late.count
+          return isLetIn || proxy.admission.isAwaited
+        }
+        try #require(late.count < 1000, "nobody ever waits")
+      }
     } catch {
       try? endSpeaking()
       throw error
     }
     try endSpeaking()
     for client in clients { client.reset() }
-    try waitUntil("it is let in") { proxy.sessions == 1 }
-    late?.close()
+    try waitUntil("all are let in") { proxy.sessions == late.count }
+    for client in late { client.close() }
     try proxy.waitUntilAtRest()
     server.stop()
   }
