@@ -142,17 +142,7 @@ import Testing
     let context = try tls.makeServer()
     for words in [secret, record] {
       for step in 0..<4 {
-        let server = try TestServer { peer in
-          peer.start(try context.makeEngine())
-          if step == 0 { try peer.sendRaw(words) }
-          let hello = try peer.receiveRaw()
-          if step == 1 { try peer.sendRaw(words) }
-          peer.take(hello)
-          let (_, output) = peer.step()
-          let first = step == 3 ? output.count : 5 + Int(output[3]) << 8 + Int(output[4])
-          try peer.sendRaw(Array(output[..<first]) + words + Array(output[first...]))
-          _ = try peer.drain()
-        }
+        let server = try TestServer { try $0.blurt(words, at: step, context.makeEngine()) }
         let proxy = try proxy(server, tls.makePeer())
         let client = try proxy.connect()
         try client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

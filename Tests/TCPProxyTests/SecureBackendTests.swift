@@ -123,18 +123,7 @@ import Testing
     let context = try tls.makeServer()
     for words in [secret, record] {
       for step in 0..<3 {
-        let bad = try TestServer { peer in
-          peer.start(try context.makeEngine())
-          // At once; instead of an answer; in the middle of one.
-          if step == 0 { try peer.sendRaw(words) }
-          let hello = try peer.receiveRaw()
-          if step == 1 { try peer.sendRaw(words) }
-          peer.take(hello)
-          let (_, output) = peer.step()
-          let first = 5 + Int(output[3]) << 8 + Int(output[4])
-          try peer.sendRaw(Array(output[..<first]) + words + Array(output[first...]))
-          _ = try peer.drain()
-        }
+        let bad = try TestServer { try $0.blurt(words, at: step, context.makeEngine()) }
         let (proxy, _) = try proxy(bad: bad, badPeer: tls.makePeer(), tls)
         try expectEcho(proxy, proxy.connect())
       }

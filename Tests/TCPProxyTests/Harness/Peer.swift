@@ -257,6 +257,20 @@ final class Peer: @unchecked Sendable {
 
   func receiveText(_ count: Int) throws -> String { String(decoding: try receive(count), as: UTF8.self) }
 
+  /// Shakes hands as a server and says something in the clear meanwhile: at once (0), instead of an answer (1), in the
+  /// middle of one (2) or right behind it (3).
+  func blurt(_ words: [UInt8], at step: Int, _ engine: consuming TLSEngine) throws {
+    start(engine)
+    if step == 0 { try sendRaw(words) }
+    let hello = try receiveRaw()
+    if step == 1 { try sendRaw(words) }
+    take(hello)
+    let (_, output) = self.step()
+    let first = step == 3 ? output.count : 5 + Int(output[3]) << 8 + Int(output[4])
+    try sendRaw(Array(output[..<first]) + words + Array(output[first...]))
+    _ = try drain()
+  }
+
   /// Everything, and how it ended.
   func receiveAll() throws -> (bytes: [UInt8], end: End) {
     var all = ahead
