@@ -12,12 +12,6 @@ extension EndToEnd {
       authority = try Authority("root", in: site.folder)
     }
 
-    private func path(_ name: String) -> String { "\(site.folder.path)/\(name)" }
-
-    private func write(_ text: String, to name: String) throws {
-      try text.write(toFile: path(name), atomically: true, encoding: .utf8)
-    }
-
     private func configuration(_ tls: String, _ backend: TestBackend, pool: String = #""health": "off""#) -> String {
       site.configuration([backend.json], pool: pool, listener: "\"tls\": { \(tls) }")
     }
@@ -35,10 +29,10 @@ extension EndToEnd {
       let good = try authority.issue("good", ["DNS:a.example"])
       try authority.issue("locked", ["DNS:b.example"], passphrase: "right")
       try authority.issue("sealed", ["DNS:d.example"], passphrase: "right")
-      try write("wrong\n", to: "wrong.pass")
-      try write("no certificate here\n", to: "text.pem")
+      try site.write("wrong\n", to: "wrong.pass")
+      try site.write("no certificate here\n", to: "text.pem")
       try authority.issue("other", ["DNS:c.example"])
-      try write("too short", to: "ticket.key")
+      try site.write("too short", to: "ticket.key")
       let text = """
         {
           "listeners": {
@@ -89,7 +83,7 @@ extension EndToEnd {
         for (place, file, words) in expected {
           #expect(
             errors.split(separator: "\n").contains { line in
-              line.contains("balancer.json:\(place)") && line.contains("\(path(file)): ") && line.contains(words)
+              line.contains("balancer.json:\(place)") && line.contains("\(site.path(file)): ") && line.contains(words)
             }, "\(place) \(file) \(words) is not in:\n\(errors)")
         }
         #expect(errors.contains("\(web).ciphers: the cipher \"TLS_AES_1024_XYZ_SHA9\" is not one that OpenSSL has"))
@@ -149,33 +143,33 @@ extension EndToEnd {
       let backend = try site.backend("plain")
       let files = FileManager.default
       for version in ["v1", "v2"] {
-        try files.createDirectory(atPath: path(version), withIntermediateDirectories: true)
-        try authority.issue(path("\(version)/tls"), ["DNS:a.example", "DNS:\(version)"])
+        try files.createDirectory(atPath: site.path(version), withIntermediateDirectories: true)
+        try authority.issue(site.path("\(version)/tls"), ["DNS:a.example", "DNS:\(version)"])
       }
       func move(to version: String) throws {
         switch way {
         case "written", "in a folder":
           // Certificate and key one after the other, not in one go.
           for name in ["tls.pem", "tls.key"] {
-            let text = try String(contentsOfFile: path("\(version)/\(name)"), encoding: .utf8)
-            try files.createDirectory(atPath: path("live"), withIntermediateDirectories: true)
-            try text.write(toFile: path("live/\(name)"), atomically: false, encoding: .utf8)
+            let text = try String(contentsOfFile: site.path("\(version)/\(name)"), encoding: .utf8)
+            try files.createDirectory(atPath: site.path("live"), withIntermediateDirectories: true)
+            try text.write(toFile: site.path("live/\(name)"), atomically: false, encoding: .utf8)
           }
         case "renamed":
-          try files.createDirectory(atPath: path("live"), withIntermediateDirectories: true)
+          try files.createDirectory(atPath: site.path("live"), withIntermediateDirectories: true)
           for name in ["tls.pem", "tls.key"] {
-            try files.copyItem(atPath: path("\(version)/\(name)"), toPath: path("live/\(name).new"))
-            _ = rename(path("live/\(name).new"), path("live/\(name)"))
+            try files.copyItem(atPath: site.path("\(version)/\(name)"), toPath: site.path("live/\(name).new"))
+            _ = rename(site.path("live/\(name).new"), site.path("live/\(name)"))
           }
         case "linked":
-          try files.createDirectory(atPath: path("live"), withIntermediateDirectories: true)
+          try files.createDirectory(atPath: site.path("live"), withIntermediateDirectories: true)
           for name in ["tls.pem", "tls.key"] {
-            _ = symlink("../\(version)/\(name)", path("live/\(name).new"))
-            _ = rename(path("live/\(name).new"), path("live/\(name)"))
+            _ = symlink("../\(version)/\(name)", site.path("live/\(name).new"))
+            _ = rename(site.path("live/\(name).new"), site.path("live/\(name)"))
           }
         default:
-          _ = symlink(version, path("live.new"))
-          _ = rename(path("live.new"), path("live"))
+          _ = symlink(version, site.path("live.new"))
+          _ = rename(site.path("live.new"), site.path("live"))
         }
       }
       try move(to: "v1")
@@ -247,7 +241,7 @@ extension EndToEnd {
     @Test func newAuthoritiesForBackendsArePickedUp() throws {
       let others = try Authority("others", in: site.folder)
       let server = try TLSServer("theirs", others.issue("theirs", ["DNS:localhost"]))
-      try FileManager.default.copyItem(atPath: authority.certificate, toPath: path("trusted.pem"))
+      try FileManager.default.copyItem(atPath: authority.certificate, toPath: site.path("trusted.pem"))
       let balancer = try site.balancer(
         site.configuration(
           [server.json()],
@@ -255,7 +249,7 @@ extension EndToEnd {
       try balancer.log.waitForLine(containing: "web/localhost", "DOWN", "unknown authority")
       let mark = balancer.log.mark
       try String(contentsOfFile: others.certificate, encoding: .utf8).write(
-        toFile: path("trusted.pem"), atomically: true, encoding: .utf8)
+        toFile: site.path("trusted.pem"), atomically: true, encoding: .utf8)
       try balancer.log.waitForLine(containing: "pool web: new connections trust", after: mark)
       try balancer.log.waitForLine(containing: "web/localhost", "UP", after: mark)
       #expect(try site.visit()?.hasPrefix("theirs") == true)
@@ -313,25 +307,25 @@ extension EndToEnd {
       let certificate = try authority.issue("a", ["DNS:a.example"])
       let text = configuration("\"certificates\": [\(certificate.json)]", backend)
       // The variable that other programs heed means nothing.
-      let balancer = try site.balancer(text, environment: ["SSLKEYLOGFILE": path("environment.log")])
+      let balancer = try site.balancer(text, environment: ["SSLKEYLOGFILE": site.path("environment.log")])
       #expect(try client().visit().said == "plain")
-      #expect(!FileManager.default.fileExists(atPath: path("environment.log")))
+      #expect(!FileManager.default.fileExists(atPath: site.path("environment.log")))
       #expect(!balancer.log.all.contains { $0.contains("key-log") })
       balancer.askToEnd()
       _ = try balancer.waitForExit()
 
-      try write("", to: "keys.log")
-      chmod(path("keys.log"), 0o644)
+      try site.write("", to: "keys.log")
+      chmod(site.path("keys.log"), 0o644)
       let logging = try ChildProcess(
-        BalancerProcess.command(text, in: site.folder) + ["--tls-key-log", path("keys.log")])
+        BalancerProcess.command(text, in: site.folder) + ["--tls-key-log", site.path("keys.log")])
       try logging.errors.waitForLine(containing: "ready")
-      try logging.errors.waitForLine(containing: "warning", "--tls-key-log", path("keys.log"))
+      try logging.errors.waitForLine(containing: "warning", "--tls-key-log", site.path("keys.log"))
       #expect(try client().visit().said == "plain")
       try waitUntil("the secrets are there") {
-        let text = (try? String(contentsOfFile: path("keys.log"), encoding: .utf8)) ?? ""
+        let text = (try? String(contentsOfFile: site.path("keys.log"), encoding: .utf8)) ?? ""
         return text.contains("CLIENT_TRAFFIC_SECRET_0 ") && text.hasSuffix("\n")
       }
-      let mode = try FileManager.default.attributesOfItem(atPath: path("keys.log"))[.posixPermissions] as? Int
+      let mode = try FileManager.default.attributesOfItem(atPath: site.path("keys.log"))[.posixPermissions] as? Int
       #expect(mode == 0o600)
       #expect(!logging.errors.all.contains { $0.contains("TRAFFIC_SECRET") })
       logging.signal(SIGTERM)

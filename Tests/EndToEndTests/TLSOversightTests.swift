@@ -12,12 +12,6 @@ extension EndToEnd {
       authority = try Authority("root", in: site.folder)
     }
 
-    private func path(_ name: String) -> String { "\(site.folder.path)/\(name)" }
-
-    private func write(_ text: String, to name: String) throws {
-      try text.write(toFile: path(name), atomically: true, encoding: .utf8)
-    }
-
     /// The mode of a key's file, and whose it is: warned of is whoever may read it besides root and the service.
     @Test func keysOfOthersAreAWarning() throws {
       let certificate = try authority.issue("a", ["DNS:a.example"])
@@ -72,7 +66,7 @@ extension EndToEnd {
         ("month", "expires in 29 days"), ("week", "expires in 6 days"), ("day", "expires within a day"),
         ("over", "has expired on"), ("shown", "expires in 4 days"),
       ] {
-        #expect(log.count { $0.contains(path("\(name).pem")) && $0.contains(words) } == 1, "\(name): \(log)")
+        #expect(log.count { $0.contains(site.path("\(name).pem")) && $0.contains(words) } == 1, "\(name): \(log)")
       }
       #expect(log.count == 5, "\(log)")
       // Who does the work is said beside it.
@@ -86,11 +80,11 @@ extension EndToEnd {
       }
       #expect(certificates.count == 6 && metrics.count == 6)
       for (name, days) in days + [("shown", 5)] {
-        #expect(left[path("\(name).pem")] == days - 1, "\(name): \(left)")
-        let sample = try #require(metrics.first { $0.key.contains(path("\(name).pem")) }, "\(metrics)")
+        #expect(left[site.path("\(name).pem")] == days - 1, "\(name): \(left)")
+        let sample = try #require(metrics.first { $0.key.contains(site.path("\(name).pem")) }, "\(metrics)")
         // To the second.
         let end = try Authority.openssl([
-          "x509", "-in", path("\(name).pem"), "-noout", "-enddate", "-dateopt", "iso_8601",
+          "x509", "-in", site.path("\(name).pem"), "-noout", "-enddate", "-dateopt", "iso_8601",
         ])
         let date = try #require(end.split(separator: "=").last)
         let seconds = try Date(
@@ -104,11 +98,11 @@ extension EndToEnd {
       let admin = try AdminSite()
       let backend = try site.backend("plain")
       let certificate = try authority.issue("a", ["DNS:a.example"], passphrase: "open-sesame")
-      try write("open-sesame\n", to: "a.pass")
-      chmod(path("a.pass"), 0o600)
+      try site.write("open-sesame\n", to: "a.pass")
+      chmod(site.path("a.pass"), 0o600)
       let plain = try authority.issue("b", ["DNS:b.example"])
-      try Authority.openssl(["rand", "-out", path("ticket.key"), "80"])
-      chmod(path("ticket.key"), 0o600)
+      try Authority.openssl(["rand", "-out", site.path("ticket.key"), "80"])
+      chmod(site.path("ticket.key"), 0o600)
       let balancer = try site.balancer(
         site.configuration(
           [backend.json],
@@ -124,14 +118,14 @@ extension EndToEnd {
       // The backend does not speak TLS: that is logged as well.
       #expect(try TLSClient(site.front, ca: authority.certificate).visit().version != nil)
       let mark = balancer.log.mark
-      try write("wrong\n", to: "a.pass")
+      try site.write("wrong\n", to: "a.pass")
       try balancer.log.waitForLine(containing: "listener web", "is refused", after: mark)
       let texts = try ["/v1/status", "/v1/config", "/v1/sessions", "/metrics"].map { path in
         let answer = try admin.get(path)
         #expect(answer.status == 200, "\(path)")
         return answer.body
       }
-      let ticket = try Data(contentsOf: URL(filePath: path("ticket.key")))
+      let ticket = try Data(contentsOf: URL(filePath: site.path("ticket.key")))
       let lines = try [certificate.key, plain.key].flatMap { file in
         try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("-----") }
       }

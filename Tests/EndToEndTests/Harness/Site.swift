@@ -95,6 +95,13 @@ final class Site {
     """
   }
 
+  /// A file in its folder.
+  func path(_ name: String) -> String { "\(folder.path)/\(name)" }
+
+  func write(_ text: String, to name: String) throws {
+    try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+  }
+
   func connect(within limit: Duration = patience) throws -> Socket {
     try Socket(connectingTo: front, within: limit)
   }
