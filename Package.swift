@@ -15,6 +15,7 @@ let package = Package(
     // 0: C wrappers without logic.
     .target(name: "CLinux"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev", "pkg-config"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev", "pkg-config"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev", "pkg-config"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev", "pkg-config"])]),
     .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev", "pkg-config"])]),
@@ -32,7 +33,7 @@ let package = Package(
 
     // 2: the kernel, and the libraries of the system.
     .target(name: "Reactor", dependencies: ["Base", "CLinux"]),
-    .target(name: "TLS", dependencies: ["Base", "COpenSSL"]),
+    .target(name: "TLS", dependencies: ["Base", "COpenSSL", "CSodium"]),
     .target(name: "Routing", dependencies: ["Base", "HTTPCore", "CPCRE2"]),
     .target(name: "Compression", dependencies: ["Base", "CZlib", "CBrotli"]),
     .target(name: "Console", dependencies: ["Base", "Configuration", "Telemetry"]),

@@ -3,12 +3,14 @@
 #pragma once
 #include <linux/tls.h>
 #include <openssl/bio.h>
+#include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -61,6 +63,7 @@ static inline void *openssl_get_app_data(const SSL *ssl) { return SSL_get_app_da
 static inline int openssl_set_signature_algorithms(SSL *ssl, const char *list) {
   return (int)SSL_set1_sigalgs_list(ssl, list);
 }
+static inline int openssl_set_groups(SSL *ssl, const char *list) { return (int)SSL_set1_groups_list(ssl, list); }
 static inline int openssl_negotiated_group(SSL *ssl) { return (int)SSL_get_negotiated_group(ssl); }
 
 // BIO

@@ -7,9 +7,10 @@ struct ContextHandle: ~Copyable, @unchecked Sendable {
   init?(
     _ method: OpaquePointer?, versions: ClosedRange<TLSVersion>, ciphers: TLSCiphers, _ findings: inout Findings
   ) {
-    guard let pointer = SSL_CTX_new(method) else {
+    guard let pointer = SSL_CTX_new_ex(nil, KeyShareProvider.preference, method) else {
+      let reason = ERR_reason_error_string(ERR_peek_last_error()).map { String(cString: $0) } ?? "unknown error"
       ERR_clear_error()
-      findings.fail(nil, "OpenSSL could not make a context")
+      findings.fail(nil, "OpenSSL cannot do TLS the way it is configured (openssl.cnf): \(reason)")
       return nil
     }
     self.pointer = pointer

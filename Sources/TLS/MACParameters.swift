@@ -3,19 +3,13 @@ import COpenSSL
 /// The parameters that EVP_MAC_init(3) takes.
 enum MACParameters {
   /// That HMAC is to hash with SHA-256. OSSL_PARAM_construct_utf8_string(3) keeps pointers to the name and the value
-  /// without owning them, so all of it is kept for good: a Swift string as an argument would be gone when the parameter
-  /// is read.
+  /// without owning them, so all of it is kept for good.
   nonisolated(unsafe) static let sha256: UnsafePointer<OSSL_PARAM> = {
     let parameters = UnsafeMutablePointer<OSSL_PARAM>.allocate(capacity: 2)
-    parameters.initialize(to: OSSL_PARAM_construct_utf8_string(kept(OSSL_MAC_PARAM_DIGEST), kept("SHA256"), 0))
+    parameters.initialize(
+      to: OSSL_PARAM_construct_utf8_string(
+        ParameterName.kept(OSSL_MAC_PARAM_DIGEST), ParameterName.kept("SHA256"), 0))
     (parameters + 1).initialize(to: OSSL_PARAM_construct_end())
     return UnsafePointer(parameters)
   }()
-
-  private static func kept(_ text: String) -> UnsafeMutablePointer<CChar> {
-    let bytes = Array(text.utf8CString)
-    let kept = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
-    kept.initialize(from: bytes, count: bytes.count)
-    return kept
-  }
 }
