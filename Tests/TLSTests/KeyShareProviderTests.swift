@@ -10,8 +10,20 @@ struct KeyShareProviderTests {
   /// Where OpenSSL does it all.
   private static let original = "provider=default"
 
+  // Text becomes a pointer for the length of a call, but not where #require takes the call apart: so these are outside of it.
+
+  private func context(_ properties: String?) throws -> OpaquePointer {
+    let context = EVP_PKEY_CTX_new_from_name(nil, "X25519", properties)
+    return try #require(context)
+  }
+
+  private func context(of key: borrowing Key, _ properties: String?) throws -> OpaquePointer {
+    let context = EVP_PKEY_CTX_new_from_pkey(nil, key.pointer, properties)
+    return try #require(context)
+  }
+
   private func makeKey(_ properties: String?) throws -> Key {
-    let context = try #require(EVP_PKEY_CTX_new_from_name(nil, "X25519", properties))
+    let context = try context(properties)
     defer { EVP_PKEY_CTX_free(context) }
     var key: OpaquePointer?
     try #require(EVP_PKEY_keygen_init(context) == 1)
@@ -22,7 +34,7 @@ struct KeyShareProviderTests {
 
   /// The secret that the one's owner comes to with the other's public half.
   private func agree(_ own: borrowing Key, _ other: borrowing Key, _ properties: String?) throws -> [UInt8] {
-    let context = try #require(EVP_PKEY_CTX_new_from_pkey(nil, own.pointer, properties))
+    let context = try context(of: own, properties)
     defer { EVP_PKEY_CTX_free(context) }
     var secret = [UInt8](repeating: 0, count: Self.size)
     var count = Self.size
@@ -56,8 +68,8 @@ struct KeyShareProviderTests {
     for _ in 0..<1000 {
       let key = try makeKey(KeyShareProvider.preference)
       let secret = try key.secret()
-      let reckoned = Key(
-        try #require(EVP_PKEY_new_raw_private_key_ex(nil, "X25519", Self.original, secret, secret.count)))
+      let pointer = EVP_PKEY_new_raw_private_key_ex(nil, "X25519", Self.original, secret, secret.count)
+      let reckoned = Key(try #require(pointer))
       #expect(try key.share() == reckoned.share(), "of the secret \(secret)")
       #expect(secret[0] & 7 == 0 && secret[31] & 0xC0 == 0x40, "RFC 7748, 5: \(secret)")
       #expect(seen.insert(secret).inserted, "made twice: \(secret)")
@@ -70,7 +82,7 @@ struct KeyShareProviderTests {
   @Test
   func aShareIsTakenIn() throws {
     let theirs = try makeKey(Self.original)
-    let context = try #require(EVP_PKEY_CTX_new_from_name(nil, "X25519", KeyShareProvider.preference))
+    let context = try context(KeyShareProvider.preference)
     defer { EVP_PKEY_CTX_free(context) }
     var pointer: OpaquePointer?
     try #require(EVP_PKEY_paramgen_init(context) == 1)
@@ -91,9 +103,9 @@ struct KeyShareProviderTests {
   func aShareOfSmallOrderIsRefused() throws {
     let ours = try makeKey(KeyShareProvider.preference)
     let zero = [UInt8](repeating: 0, count: Self.size)
-    let peer = Key(
-      try #require(EVP_PKEY_new_raw_public_key_ex(nil, "X25519", KeyShareProvider.preference, zero, zero.count)))
-    let context = try #require(EVP_PKEY_CTX_new_from_pkey(nil, ours.pointer, KeyShareProvider.preference))
+    let pointer = EVP_PKEY_new_raw_public_key_ex(nil, "X25519", KeyShareProvider.preference, zero, zero.count)
+    let peer = Key(try #require(pointer))
+    let context = try context(of: ours, KeyShareProvider.preference)
     defer { EVP_PKEY_CTX_free(context) }
     var (secret, count) = ([UInt8](repeating: 0, count: Self.size), Self.size)
     try #require(EVP_PKEY_derive_init(context) == 1)
