@@ -31,17 +31,17 @@ def terminal(workload, results, titles):
     lines.append(f"  the machine is busy: {disturbed:.0%} of the proxy's processor went to other programs")
   if SUBJECT in titles:
     for other in titles:
-      if other != SUBJECT and results.ratios(workload, SUBJECT, other):
-        lines.append(f"  {SUBJECT} / {other}: {ratio_range(results, workload, other)}")
+      if other != SUBJECT and results.ratios(workload, SUBJECT, [other]):
+        lines.append(f"  {SUBJECT} / {other}: {ratio_range(results, workload, [other])}")
     lines.append(f"  {target_line(workload, results)}")
   return "\n".join(lines)
 
 
-def ratio_range(results, workload, other):
-  ratios = results.ratios(workload, SUBJECT, other)
+def ratio_range(results, workload, others):
+  ratios = results.ratios(workload, SUBJECT, others)
   if not ratios:
     return ""
-  return f"{results.ratio(workload, SUBJECT, [other]):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+  return f"{results.ratio(workload, SUBJECT, others):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def failures(results, workload, title):
@@ -146,7 +146,7 @@ def busy(workloads, results):
 
 def cost_row(workload, results, titles, others):
   costs = [figure(results.median(workload, title), workload.unit) for title in titles]
-  ratios = [ratio_range(results, workload, other) for other in others]
+  ratios = [ratio_range(results, workload, [other]) for other in others]
   return [workload.title, workload.cost_title, *costs, *ratios, f"{target_text(workload)} {mark(workload, results)}"]
 
 

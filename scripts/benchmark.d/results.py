@@ -29,15 +29,15 @@ class Results:
     """The median share of the proxy's processor that went to other programs."""
     return statistics.median(sample.disturbed for samples in self.samples[workload.key].values() for sample in samples)
 
-  def ratios(self, workload, title, other):
-    """Costs against those of another proxy, round by round: what disturbs a round disturbs all."""
-    pairs = zip(self.of(workload, title), self.of(workload, other))
-    return [mine.cost / theirs.cost for mine, theirs in pairs if theirs.cost > 0]
+  def ratios(self, workload, title, others):
+    """Costs against those of the cheapest of other proxies, round by round: what disturbs a round disturbs all."""
+    rounds = zip(self.of(workload, title), *(self.of(workload, other) for other in others))
+    pairs = [(mine.cost, min(other.cost for other in theirs)) for mine, *theirs in rounds]
+    return [mine / theirs for mine, theirs in pairs if theirs > 0]
 
   def ratio(self, workload, title, others):
-    """Against the cheapest of other proxies. Which it is the medians say: whichever had luck in a round would seem so in it."""
-    ratios = [self.ratios(workload, title, other) for other in others]
-    return max(statistics.median(of_one) for of_one in ratios) if ratios and all(ratios) else None
+    ratios = self.ratios(workload, title, others)
+    return statistics.median(ratios) if ratios else None
 
   def verdict(self, workload, title):
     """Whether the workload's target is met; None where it cannot be said. Failed requests meet none."""
