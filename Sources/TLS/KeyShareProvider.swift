@@ -114,7 +114,7 @@ enum KeyShareProvider {
     // All that is to be known of a generation is what it is to make: a set of bits, which stands where a pointer to more would.
     let begin: Begin = { _, selection, _ in UnsafeMutableRawPointer(bitPattern: Int(selection)) }
     // The group could only be X25519.
-    let set: Set = { _, _ in 1 }
+    let setParameters: SetParameters = { _, _ in 1 }
     let settable: Settable = { _, _ in settableParameters }
     let generate: Generate = { selection, _, _ in
       Int(bitPattern: selection) & Int(OSSL_KEYMGMT_SELECT_KEYPAIR) != 0
@@ -124,7 +124,7 @@ enum KeyShareProvider {
     return original?.management.replacing(
       [
         OSSL_FUNC_KEYMGMT_GEN_INIT: unsafeBitCast(begin, to: ProviderTable.Function.self),
-        OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS: unsafeBitCast(set, to: ProviderTable.Function.self),
+        OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS: unsafeBitCast(setParameters, to: ProviderTable.Function.self),
         OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS: unsafeBitCast(settable, to: ProviderTable.Function.self),
         OSSL_FUNC_KEYMGMT_GEN: unsafeBitCast(generate, to: ProviderTable.Function.self),
         OSSL_FUNC_KEYMGMT_GEN_CLEANUP: unsafeBitCast(end, to: ProviderTable.Function.self),
@@ -142,7 +142,7 @@ enum KeyShareProvider {
     ) -> Int32
   private typealias Begin =
     @convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<OSSL_PARAM>?) -> UnsafeMutableRawPointer?
-  private typealias Set = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<OSSL_PARAM>?) -> Int32
+  private typealias SetParameters = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<OSSL_PARAM>?) -> Int32
   private typealias Settable =
     @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> UnsafePointer<OSSL_PARAM>?
   private typealias Generate =
@@ -151,7 +151,7 @@ enum KeyShareProvider {
 
   /// Of the original's, what would look into a generation that it has not begun: the template, and from OpenSSL 3.4 on what
   /// can be read of it (GEN_GET_PARAMS, GEN_GETTABLE_PARAMS).
-  private static let otherOfGeneration: Swift.Set<Int32> = [OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, 15, 16]
+  private static let otherOfGeneration: Set<Int32> = [OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, 15, 16]
 
   nonisolated(unsafe) private static let settableParameters = ProviderTable.kept(
     [OSSL_PARAM_construct_utf8_string(ParameterName.kept(OSSL_PKEY_PARAM_GROUP_NAME), nil, 0)],
