@@ -293,8 +293,7 @@ extension EndToEnd {
 extension Socket {
   /// Connects from a local address.
   convenience init(connectingTo address: Address, from local: String, within limit: Duration = patience) throws {
-    let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw SystemFailure("socket") }
+    let descriptor = try address.makeSocket()
     self.init(descriptor)
     guard Address.host(local, 0).withSockaddr({ bind(descriptor, $0, $1) }) == 0 else {
       throw SystemFailure("bind to \(local)")

@@ -27,6 +27,13 @@ enum Address: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// A socket of its family, which no program inherits.
+  func makeSocket() throws -> Int32 {
+    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw SystemFailure("socket") }
+    return descriptor
+  }
+
   /// Calls `body` with the address as bind(2) and connect(2) take it.
   func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     func pass<Value>(_ value: Value, _ length: Int) -> Result {
@@ -77,9 +84,13 @@ enum FreePort {
     }
   }
 
+  /// Found without listening: a program that another test starts has every descriptor until it is executed, and an
+  /// address that is listened on cannot be had again (SO_REUSEADDR, socket(7)).
   private static func isFree(_ address: Address) -> Bool {
-    guard let listener = try? ListeningSocket(at: address, backlog: 1) else { return false }
-    listener.close()
-    return true
+    guard let descriptor = try? address.makeSocket() else { return false }
+    defer { close(descriptor) }
+    var one: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
+    return address.withSockaddr { bind(descriptor, $0, $1) } == 0
   }
 }

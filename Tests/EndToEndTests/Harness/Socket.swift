@@ -21,6 +21,8 @@ final class Socket: @unchecked Sendable {
   init(_ descriptor: Int32) {
     self.descriptor = descriptor
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    // No program that a test starts keeps it open.
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     var one: Int32 = 1
     // Fails on a unix socket, which needs it not.
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
@@ -30,8 +32,7 @@ final class Socket: @unchecked Sendable {
   convenience init(
     connectingTo address: Address, receiveBuffer: Int32? = nil, within limit: Duration = patience
   ) throws {
-    let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw SystemFailure("socket") }
+    let descriptor = try address.makeSocket()
     self.init(descriptor)
     if var size = receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
     try connect(to: address, within: limit)
@@ -176,8 +177,7 @@ final class ListeningSocket: @unchecked Sendable {
 
   init(at address: Address, backlog: Int32 = 1024) throws {
     self.address = address
-    descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw SystemFailure("socket") }
+    descriptor = try address.makeSocket()
     var one: Int32 = 1
     // A port whose last connections are in TIME_WAIT can be listened on again.
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
