@@ -54,7 +54,8 @@ extension EndToEnd {
     @Test func theQueueHasALimit() throws {
       let backend = try site.backend("a")
       let balancer = try site.balancer(
-        site.configuration([backend.json(#""connections": 1"#)], pool: #""queue": 2"#, top: #""workers": 4"#))
+        site.configuration(
+          [backend.json(#""connections": 1"#)], pool: #""health": "off", "queue": 2"#, top: #""workers": 4"#))
       let idle = try balancer.figures.descriptors
       let current = try site.session().socket
       let waiting = try (0..<2).map { _ in try site.connect() }

@@ -2,10 +2,10 @@ import Balancing
 import Base
 import Foundation
 import Logging
-import Reactor
 import TLS
 import TLSFixtures
 
+@testable import Reactor
 @testable import TCPProxy
 
 /// A group of workers with one listener and one pool.
@@ -88,17 +88,24 @@ final class Proxy {
     try waitUntil("no backend counts a session") { backends.allSatisfy { $0.sessions.load(ordering: .relaxed) == 0 } }
     try waitUntil("no worker counts a session") { group.sessions.allSatisfy { $0 == 0 } }
     if port == 0 { return }
-    try waitUntil("only the listener has a socket on port \(port)") { socketsOnPort == 1 }
+    try waitUntil("only the listener has a socket on port \(port): \(socketsOnPort)") { socketsOnPort.count == 1 }
   }
 
-  /// The process's sockets whose own port is the listener's.
-  var socketsOnPort: Int {
-    var count = 0
-    for descriptor in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
-      guard let number = Int32(descriptor), case .ip(_, let port)? = SocketIO.localAddress(of: number) else { continue }
-      if port == self.port { count += 1 }
+  /// The process's TCP sockets whose own address is the listener's, with the other end of each. Another test's socket may
+  /// have the same port in UDP or at another address.
+  private var socketsOnPort: [(number: Int32, peer: SocketAddress?)] {
+    let address = SocketAddress.ip(IPAddress(ipv4: 0x7F00_0001), port: port)
+    let numbers =
+      (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.compactMap { Int32($0) } ?? []
+    return numbers.filter { number in
+      var kind: Int32 = 0
+      var length = socklen_t(MemoryLayout<Int32>.size)
+      return SocketIO.localAddress(of: number) == address
+        && getsockopt(number, SOL_SOCKET, SO_TYPE, &kind, &length) == 0 && kind == Int32(SOCK_STREAM.rawValue)
+    }.map { number in
+      var raw = RawAddress()
+      return (number, raw.withMutableSockaddr { getpeername(number, $0, $1) } == 0 ? raw.address : nil)
     }
-    return count
   }
 
   func incidents(_ kind: Incidents.Kind) -> [Incidents.Entry] { incidents.take().filter { $0.kind == kind } }

@@ -11,10 +11,10 @@ struct Failure: Error, CustomStringConvertible {
 let patience: Int32 = 20_000
 
 /// Waits for what can only be asked for, such as a counter.
-func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
+func waitUntil(_ what: @autoclosure () -> String, _ condition: () throws -> Bool) throws {
   let end = ContinuousClock.now + .milliseconds(Int64(patience))
   while try !condition() {
-    if ContinuousClock.now >= end { throw Failure("waited in vain until \(what)") }
+    if ContinuousClock.now >= end { throw Failure("waited in vain until \(what())") }
     usleep(1000)
   }
 }
