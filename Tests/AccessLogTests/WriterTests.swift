@@ -96,8 +96,9 @@ final class WriterTests {
   @Test
   func otherSettingsAreTakenOver() async throws {
     let writer = try writer()
+    Example.ordinary().write(to: writer)
+    try await self.await { writer.written == 1 }
     try writer.apply(.init(.file(folder + "/other.log"), .json))
-    try await self.await { FileManager.default.fileExists(atPath: self.folder + "/other.log") }
     #expect(throws: AccessLogError.self) { try writer.apply(.init(.file("/nowhere/access.log"), .text)) }
     Example.ordinary().write(to: writer)
     #expect(writer.finish(limit: 10_000))

@@ -161,9 +161,9 @@ extension EndToEnd {
     @Test func aSessionHasALongestLife() throws {
       let backend = try site.backend("a")
       _ = try site.balancer(site.configuration([backend.json], listener: #""timeouts": { "session": "1s" }"#))
+      let start = ContinuousClock.now
       let (client, name) = try site.session()
       #expect(name == "a")
-      let start = ContinuousClock.now
       // It is as busy as can be.
       var end: Error?
       while end == nil, ContinuousClock.now - start < patience {

@@ -163,7 +163,7 @@ extension EndToEnd {
     @Test func sessionsOfADisabledBackendMayHaveTimeAndABackendMayComeBackInTime() throws {
       let backends = try site.backends(2)
       let balancer = try site.balancer(
-        file(backends, pool: #""health": "off", "onRemove": { "close": "300ms" }"#))
+        file(backends, pool: #""health": "off", "onRemove": { "close": "2s" }"#))
       let sessions = try (0..<4).map { _ in try site.session() }
       // Taken back at once: nothing is closed.
       for action in ["disable", "enable"] { _ = try admin.change("POST", "/v1/pools/web/backends/a/\(action)") }

@@ -101,7 +101,7 @@ extension EndToEnd {
       let balancer = try site.balancer(
         site.configuration(
           backends.map(\.json),
-          pool: #""health": { "interval": "1s", "timeout": "1s", "fall": 1, "rise": 1, "flap": "off" }"#))
+          pool: #""health": { "interval": "3s", "timeout": "1s", "fall": 1, "rise": 1, "flap": "off" }"#))
       for backend in backends { try balancer.log.waitForLine(containing: "web/\(backend.address) UP") }
       for backend in backends { try backend.stopListening() }
       let line = try balancer.log.waitForLine(containing: "our own network is suspected")
@@ -120,7 +120,7 @@ extension EndToEnd {
       let balancer = try site.balancer(
         site.configuration(
           backends.map(\.json),
-          pool: #""health": { "interval": "1s", "timeout": "1s", "fall": 1, "rise": 1, "flap": "off" }"#))
+          pool: #""health": { "interval": "3s", "timeout": "1s", "fall": 1, "rise": 1, "flap": "off" }"#))
       for backend in backends { try balancer.log.waitForLine(containing: "web/\(backend.address) UP") }
       for backend in backends { try backend.stopListening() }
       try balancer.log.waitForLine(containing: "network is suspected")

@@ -143,7 +143,8 @@ extension EndToEnd {
         site.configuration(
           backends.map { $0.json(#""connections": 1"#) }, pool: #""queue": 0"#, top: #""workers": 4"#))
       let sessions = try (0..<2).map { _ in try site.session() }
-      #expect(sessions.map(\.backend) == ["a", "b"])
+      // Whichever passes its first check sooner is the first.
+      #expect(Set(sessions.map(\.backend)) == ["a", "b"])
       #expect(try site.visit() == nil)
       try balancer.log.waitForLine(containing: "web", "full")
       withExtendedLifetime(sessions) {}
@@ -188,13 +189,14 @@ extension EndToEnd {
       }
       #expect(second!.contains(/[0-9]+/))
       let seconds = try logTime(second!) - logTime(first)
-      #expect(seconds >= 0.9, "\(first)\n\(second!)")
+      #expect(seconds >= 0.5, "\(first)\n\(second!)")
     }
 
     @Test func onDownCloseEndsTheSessions() throws {
       let backends = try site.backends(2)
       let balancer = try site.balancer(
         site.configuration(backends.map(\.json), pool: quickChecks + #", "onDown": "close""#))
+      for backend in backends { try balancer.log.waitForLine(containing: "web/\(backend.address) UP") }
       let sessions = try (0..<4).map { _ in try site.session() }
       try backends[0].stopListening()
       for session in sessions where session.backend == "a" { _ = try session.socket.waitForEnd() }
@@ -208,7 +210,8 @@ extension EndToEnd {
     @Test func onDownCloseMayWait() throws {
       let backends = try site.backends(2)
       let balancer = try site.balancer(
-        site.configuration(backends.map(\.json), pool: quickChecks + #", "onDown": { "close": "1s" }"#))
+        site.configuration(backends.map(\.json), pool: quickChecks + #", "onDown": { "close": "3s" }"#))
+      for backend in backends { try balancer.log.waitForLine(containing: "web/\(backend.address) UP") }
       let sessions = try (0..<4).map { _ in try site.session() }
       try backends[0].stopListening()
       try balancer.log.waitForLine(containing: "web/\(backends[0].address) DOWN")
@@ -273,7 +276,7 @@ extension EndToEnd {
       let balancer = try site.balancer(
         site.configuration(
           [backend.json],
-          pool: #""health": { "initial": "down", "interval": "300ms", "fastInterval": "300ms", "rise": 3 }"#))
+          pool: #""health": { "initial": "down", "interval": "1s", "fastInterval": "1s", "rise": 3 }"#))
       #expect(try site.visit() == nil)
       let line = try balancer.log.waitForLine(containing: "web/\(backend.address) UP")
       #expect(line.contains("3/3 passed"))

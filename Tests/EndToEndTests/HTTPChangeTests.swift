@@ -29,6 +29,7 @@ extension EndToEnd {
       }
       let whole = #"{ "address": "\#(leaving.address)", "check": "\#(check)" }, "#
       let balancer = try site.balancer(configuration(whole))
+      try balancer.log.waitForLine(containing: "web/\(leaving.address) UP")
       // Its checks talk to another server, so that only requests come here.
       let clients = try (0..<2).map { _ in try site.wire() }
       var servers: [Wire] = []
@@ -69,6 +70,7 @@ extension EndToEnd {
           listener: #""mode": "http""#, top: #""workers": 1"#)
       }
       let balancer = try site.balancer(file(both))
+      try balancer.log.waitForLine(containing: "web/\(leaving.address) UP")
       let client = try site.wire()
       try client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
       let (server, _) = try leaving.request()

@@ -39,13 +39,14 @@ extension EndToEnd {
       let backend = try site.backend("") { connection in _ = try connection.receiveAll() }
       try "page of \(status)\n".write(
         toFile: "\(site.folder.path)/page.html", atomically: true, encoding: .utf8)
+      let patience = status == 408 ? "1s" : "20s"
       for page in ["", #", "errorPages": { "\#(status)": "page.html" }"#] {
         let balancer = try site.balancer(
           site.http(
             [backend.json],
             listener: """
               "http": { "maxHeader": "2KiB", "maxHeaders": 10, "maxBody": "1KiB"\(page) },
-              "timeouts": { "request": "100ms", "body": "100ms" }
+              "timeouts": { "request": "\(patience)", "body": "\(patience)" }
               """))
         let client = try site.wire()
         try client.send(request)

@@ -78,7 +78,7 @@ extension EndToEnd {
       let servers = try backends.map { try $0.request().wire }
       try servers[1].answer()
       // As slow as that, and then as quick as the other.
-      usleep(500_000)
+      usleep(2_000_000)
       try servers[0].answer()
       for client in clients { #expect(try client.response().status == 200) }
       for _ in 0..<8 {

@@ -155,7 +155,7 @@ extension EndToEnd {
     @Test func aTunnelThatIsSilentEnds() throws {
       let backend = try site.handBackend()
       _ = try site.balancer(
-        site.http([backend.json], pool: #""timeouts": { "tunnel": "200ms", "server": "50ms", "response": "50ms" }"#))
+        site.http([backend.json], pool: #""timeouts": { "tunnel": "1s", "server": "50ms", "response": "1s" }"#))
       let (client, server) = try tunnel(backend)
       try client.send("ping")
       #expect(Wire.text(try server.take(4)) == "ping")

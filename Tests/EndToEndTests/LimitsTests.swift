@@ -29,7 +29,7 @@ extension EndToEnd {
       #expect(spent < .milliseconds(400))
       let lines = balancer.log.all.dropFirst(mark).filter { $0.contains("EMFILE") }
       for (earlier, later) in zip(lines, lines.dropFirst()) {
-        #expect(try logTime(later) - logTime(earlier) >= 0.9, "\(earlier)\n\(later)")
+        #expect(try logTime(later) - logTime(earlier) >= 0.5, "\(earlier)\n\(later)")
       }
       #expect(backend.connections >= 10, "\(backend.connections) sessions on 40 descriptors")
 
@@ -44,13 +44,8 @@ extension EndToEnd {
         site.configuration([backend.json], top: #""workers": 1, "limits": { "connections": 10000 }"#),
         descriptorLimit: 64)
       let clients = try (0..<100).map { _ in try site.connect() }
-      try waitUntil("no more are served") {
-        let before = backend.connections
-        usleep(200_000)
-        return before > 0 && backend.connections == before
-      }
       // Each session takes two.
-      #expect(backend.connections >= 16, "\(backend.connections) sessions on 64 descriptors")
+      try waitUntil("half of the descriptors serve") { backend.connections >= 16 }
       try serveAll(clients)
     }
 

@@ -15,7 +15,7 @@ extension EndToEnd {
       try site.backend("", at: nil) { connection in
         if resets.withLock({ $0 }) {
           // Late enough for the connect, and the check, to have succeeded.
-          usleep(30_000)
+          usleep(300_000)
           return connection.reset()
         }
         try connection.send(name + "\n")

@@ -10,12 +10,15 @@ extension EndToEnd {
 
     @Test func firstComeFirstServedOverAllWorkers() throws {
       let backend = try site.backend("a")
-      _ = try site.balancer(site.configuration([backend.json(#""connections": 1"#)], top: #""workers": 4"#))
+      let scrape = Scrape(address: .ipv4(try FreePort.take()))
+      _ = try site.balancer(
+        site.configuration(
+          [backend.json(#""connections": 1"#)], top: #""workers": 4, "admin": { "listen": "\#(scrape.address)" }"#))
       var current = try site.session().socket
-      let waiting = try (0..<8).map { _ in
+      let waiting = try (1...8).map { number in
         let client = try site.connect()
         // A connection that is not accepted yet is not in the queue: give each its turn.
-        #expect(try !client.hasBytes(within: .milliseconds(50)))
+        try scrape.wait(for: [#"balancer_pool_waiting{pool="web"}"#: Double(number)])
         return client
       }
       for client in waiting {
@@ -28,12 +31,12 @@ extension EndToEnd {
     @Test func whoHangsUpLeavesTheQueue() throws {
       let backend = try site.backend("a")
       let balancer = try site.balancer(site.configuration([backend.json(#""connections": 1"#)], top: #""workers": 4"#))
-      let idle = try balancer.figures.descriptors
+      let idle = try balancer.figures.sockets
       let current = try site.session().socket
       let leaving = try (0..<5).map { _ in try site.connect() }
-      try waitUntil("all wait") { try balancer.figures.descriptors == idle + 2 + 5 }
+      try waitUntil("all wait") { try balancer.figures.sockets == idle + 2 + 5 }
       for client in leaving { client.reset() }
-      try waitUntil("they have left") { try balancer.figures.descriptors == idle + 2 }
+      try waitUntil("they have left") { try balancer.figures.sockets == idle + 2 }
       let last = try site.connect()
       current.close()
       #expect(try last.receiveLine() == "a")
@@ -56,10 +59,10 @@ extension EndToEnd {
       let balancer = try site.balancer(
         site.configuration(
           [backend.json(#""connections": 1"#)], pool: #""health": "off", "queue": 2"#, top: #""workers": 4"#))
-      let idle = try balancer.figures.descriptors
+      let idle = try balancer.figures.sockets
       let current = try site.session().socket
       let waiting = try (0..<2).map { _ in try site.connect() }
-      try waitUntil("both wait") { try balancer.figures.descriptors == idle + 2 + 2 }
+      try waitUntil("both wait") { try balancer.figures.sockets == idle + 2 + 2 }
       #expect(try site.visit() == nil)
       try balancer.log.waitForLine(containing: "pool web", "2 sessions wait already")
       withExtendedLifetime((current, waiting)) {}

@@ -119,8 +119,8 @@ extension EndToEnd {
       let before = try balancer.figures.residentBytes
 
       let clients = try (0..<20).map { _ in try Socket(connectingTo: site.front, receiveBuffer: 65536) }
+      try waitUntil("all have begun") { places.current.count == 20 }
       try waitUntilStill("the backend is stopped") { places.current }
-      #expect(places.current.count == 20)
       #expect(places.current.values.allSatisfy { $0 < size / 4 }, "\(places.current)")
       let growth = try balancer.figures.residentBytes - before
       #expect(growth < 20 * mebibyte, "\(growth / 1024) KiB for 20 sessions that stand still")
@@ -268,11 +268,11 @@ extension EndToEnd {
     }
 
     @Test func silenceOfTheClientEndsASession() throws {
-      try expectIdleEnd(listener: #""timeouts": { "client": "500ms" }"#, pool: #""health": "off""#)
+      try expectIdleEnd(listener: #""timeouts": { "client": "1s" }"#, pool: #""health": "off""#)
     }
 
     @Test func silenceOfTheBackendEndsASession() throws {
-      try expectIdleEnd(listener: "", pool: #""health": "off", "timeouts": { "server": "500ms" }"#)
+      try expectIdleEnd(listener: "", pool: #""health": "off", "timeouts": { "server": "1s" }"#)
     }
 
     private func expectIdleEnd(listener: String, pool: String) throws {

@@ -164,7 +164,7 @@ extension EndToEnd {
           [
             #"""
             "web": { "backends": [{ "name": "bad", "address": "\#(bad.address)" }, \#(good.json)], "health": "off",
-              "timeouts": { "response": "\#(status == nil ? "100ms" : "60s")" },
+              "timeouts": { "response": "\#(status == nil ? "1s" : "60s")" },
               "outlier": { "failures": 3, "window": "1m", "eject": "1m" } }
             """#
           ]))

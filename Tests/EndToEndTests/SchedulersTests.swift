@@ -23,10 +23,14 @@ extension EndToEnd {
 
     @Test func firstFillsTheFirst() throws {
       let backends = try site.backends(3)
-      _ = try site.balancer(
+      let balancer = try site.balancer(
         site.configuration(
           backends.map { $0.json(#""connections": 2"#) }, pool: pool(#""scheduler": "first""#), top: #""workers": 4"#))
-      #expect(try site.visits(3) == ["a", "a", "a"])
+      let idle = try balancer.figures.sockets
+      for _ in 0..<3 {
+        #expect(try site.visit() == "a")
+        try waitUntil("its place is free again") { try balancer.figures.sockets == idle }
+      }
       let sessions = try (0..<5).map { _ in try site.session() }
       #expect(sessions.map(\.backend) == ["a", "a", "b", "b", "c"])
     }

@@ -185,7 +185,7 @@ extension EndToEnd {
           try waitUntil("the writer is told") { hasFailed.current }
           try sender.join()
         } else {
-          server.reset()
+          server.abort()
           // What was on the way may come, as it was sent; then the reset.
           #expect(throws: SystemFailure.self) { _ = try bytes.receive(from: reached, on: client) }
           try sender.join()
@@ -253,13 +253,13 @@ extension EndToEnd {
     @Test(arguments: Kind.allCases)
     func bulkIsNotSilence(kind: Kind) throws {
       let setting = try Setting(
-        site, kind, pool: #""timeouts": { "\#(kind == .tunnel ? "tunnel" : "server")": "400ms" }"#)
+        site, kind, pool: #""timeouts": { "\#(kind == .tunnel ? "tunnel" : "server")": "1s" }"#)
       let (client, server) = try setting.connect()
       let bytes = ByteStream(seed: 9)
       let sender = BackgroundThread { _ = try? bytes.send(to: 8 * mebibyte, on: client) }
       var place = try bytes.receive(to: 8 * mebibyte, on: server)
       try sender.join()
-      for _ in 0..<12 {
+      for _ in 0..<15 {
         usleep(100_000)
         // Less than a read, and much all the same.
         try bytes.send(from: place, to: place + 200_000, on: client)

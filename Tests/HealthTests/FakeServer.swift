@@ -65,16 +65,20 @@ final class FakeConnection {
   }
 
   /// - Parameter pieces: the answer is sent in pieces of this size, each on its own.
-  func send(_ bytes: [UInt8], pieces: Int = .max) {
+  /// - Returns: false where the other end has gone.
+  @discardableResult
+  func send(_ bytes: [UInt8], pieces: Int = .max) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
       let piece = Array(rest.prefix(pieces))
       rest = rest.dropFirst(piece.count)
-      if Glibc.send(number, piece, piece.count, Int32(MSG_NOSIGNAL)) < 0 { return }
+      if Glibc.send(number, piece, piece.count, Int32(MSG_NOSIGNAL)) < 0 { return false }
     }
+    return true
   }
 
-  func send(_ text: String, pieces: Int = .max) { send(Array(text.utf8), pieces: pieces) }
+  @discardableResult
+  func send(_ text: String, pieces: Int = .max) -> Bool { send(Array(text.utf8), pieces: pieces) }
 
   /// Closes with RST.
   func reset() { SocketIO.resetOnClose(number) }

@@ -36,7 +36,7 @@ struct HealthCheckerTests {
   }
 
   private func listen(_ port: UInt16 = 0) throws -> (socket: SharedDescriptor, address: SocketAddress) {
-    let socket = try ListeningSocket.open(.ip(.loopbackIPv4, port: port), count: 1, backlog: 64)[0]
+    let socket = try ListeningSocket.open(.ip(.loopbackIPv4, port: port), count: 1, backlog: 4096)[0]
     var raw = RawAddress()
     _ = raw.withMutableSockaddr { getsockname(socket.number, $0, $1) }
     return (socket, try #require(raw.address))

@@ -31,7 +31,7 @@ import Testing
   /// Many handshakes of one byte at a time beside each other, more than a turn has steps.
   @Test func manyHandshakesInPieces() throws {
     let tls = TestTLS()
-    let setting = try SecureSetting(.both, tls, workers: 2)
+    let setting = try SecureSetting(.both, tls, workers: 2, change: { service, _ in service.handshake = .seconds(120) })
     let peer = try tls.makePeer()
     var clients: [Peer] = []
     for _ in 0..<40 {

@@ -24,7 +24,7 @@ struct HTTPPatienceTests {
 
   @Test func letsAClientReadAsSlowlyAsItLikes() throws {
     let server = try HandServer()
-    let front = try Front([server.address], http: HTTPService()) { $0.serverIdle = .milliseconds(100) }
+    let front = try Front([server.address], http: HTTPService()) { $0.serverIdle = .seconds(2) }
     let client = try front.client()
     try client.send("GET / HTTP/1.0\r\n\r\n")
     let backend = try server.accept()
@@ -93,7 +93,7 @@ struct HTTPPatienceTests {
   private func fill(_ end: End) -> Int {
     let bytes = [UInt8](repeating: UInt8(ascii: "#"), count: 256 << 10)
     var sum = 0
-    while end.wait(for: POLLOUT, milliseconds: 200) {
+    while end.wait(for: POLLOUT, milliseconds: 1000) {
       guard case .bytes(let count) = SocketIO.send(end.number, from: bytes, count: bytes.count, more: false) else {
         break
       }

@@ -58,11 +58,18 @@ final class End {
     }
   }
 
-  func close() { descriptor.close() }
+  /// With FIN at once: a program that another test starts has every descriptor until it is executed.
+  func close() {
+    if descriptor.isOpen { _ = shutdown(number, Int32(SHUT_RDWR)) }
+    descriptor.close()
+  }
 
+  /// With RST at once (connect(2), AF_UNSPEC).
   func reset() {
-    SocketIO.resetOnClose(number)
-    close()
+    var nowhere = sockaddr()
+    nowhere.sa_family = sa_family_t(AF_UNSPEC)
+    _ = connect(number, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+    descriptor.close()
   }
 }
 
@@ -75,6 +82,8 @@ final class HandServer {
     listener = try ListeningSocket.open(address, count: 1, backlog: 1024)[0]
     self.address = SocketIO.localAddress(of: listener.number) ?? address
   }
+
+  deinit { _ = shutdown(listener.number, Int32(SHUT_RDWR)) }
 
   /// Everybody who waits.
   func acceptAll() -> [End] {

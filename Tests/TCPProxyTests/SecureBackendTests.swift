@@ -109,7 +109,7 @@ import Testing
     let proxy = try Proxy(
       [(bad.port, tls.makePeer()), (good.port, tls.makePeer())], tls: sides.client ? tls.makeServer() : nil,
       scheduler: .first
-    ) { _, destination in destination.connect = .milliseconds(100) }
+    ) { _, destination in destination.connect = .seconds(2) }
     try expectEcho(proxy, sides.client ? proxy.connect(tls.makePeer()) : proxy.connect())
   }
 

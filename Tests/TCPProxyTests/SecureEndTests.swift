@@ -178,7 +178,7 @@ import Testing
         let found = try peer.end()
         end.withLock { $0 = found }
       },
-      change: { service, _ in service.clientIdle = .milliseconds(50) })
+      change: { service, _ in service.clientIdle = .seconds(1) })
     let client = try setting.connect()
     try client.send("hello")
     #expect(try client.end() == .finished)

@@ -65,6 +65,14 @@ final class Socket: @unchecked Sendable {
     close()
   }
 
+  /// Sends RST and stays open for nobody, so that a thread that still uses it does not find another's descriptor under
+  /// the same number (connect(2), AF_UNSPEC).
+  func abort() {
+    var nowhere = sockaddr()
+    nowhere.sa_family = sa_family_t(AF_UNSPEC)
+    _ = Foundation.connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+  }
+
   /// Sends FIN; what comes can still be received.
   func finishSending() throws {
     guard shutdown(descriptor, Int32(SHUT_WR)) == 0 else { throw SystemFailure("shutdown") }

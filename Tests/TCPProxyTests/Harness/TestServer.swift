@@ -33,7 +33,12 @@ final class TestServer: Sendable {
     let thread = Thread { [self] in
       while true {
         let number = accept(descriptor, nil, nil)
-        if number < 0 || isOver.load(ordering: .relaxed) { return }
+        if number < 0 || isOver.load(ordering: .relaxed) {
+          if number >= 0 { close(number) }
+          // Here, where nobody can come to accept at what another test has under the same number.
+          close(descriptor)
+          return
+        }
         connections.add(1, ordering: .relaxed)
         let peer = Peer(number)
         let thread = Thread { [self] in
@@ -59,7 +64,6 @@ final class TestServer: Sendable {
   func stop() {
     isOver.store(true, ordering: .relaxed)
     shutdown(descriptor, Int32(SHUT_RDWR))
-    close(descriptor)
   }
 
   /// What went wrong in the service of connections.
