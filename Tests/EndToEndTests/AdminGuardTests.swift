@@ -367,18 +367,25 @@ extension EndToEnd {
     @Test func nothingIsLeftOfAThousandConnections() throws {
       let balancer = try balancer()
       // Before the first: the program learns a moment later that a client has gone.
-      let before = try balancer.figures.sockets
-      for round in 0..<1000 {
-        let client = try admin.client()
-        switch round % 5 {
-        case 0: #expect(try client.ask("GET", "/healthz").status == 200)
-        case 1: try client.socket.send("GET /heal")
-        case 2: client.socket.reset()
-        case 3: try client.socket.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        default: break
+      let idle = try balancer.figures.sockets
+      /// The descriptors after so many, when their sockets are closed.
+      func connect(_ count: Int) throws -> Int {
+        for round in 0..<count {
+          let client = try admin.client()
+          switch round % 5 {
+          case 0: #expect(try client.ask("GET", "/healthz").status == 200)
+          case 1: try client.socket.send("GET /heal")
+          case 2: client.socket.reset()
+          case 3: try client.socket.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+          default: break
+          }
         }
+        try waitUntil("all are closed") { try balancer.figures.sockets == idle }
+        return try balancer.figures.descriptors
       }
-      try waitUntil("all are closed") { try balancer.figures.sockets == before }
+      // What the program's threads open for themselves they may not have yet when it says that it is ready.
+      let before = try connect(100)
+      #expect(try connect(1000) == before)
       #expect(try admin.get("/healthz").status == 200)
     }
 

@@ -189,7 +189,7 @@ extension EndToEnd {
       }
       #expect(second!.contains(/[0-9]+/))
       let seconds = try logTime(second!) - logTime(first)
-      #expect(seconds >= 0.5, "\(first)\n\(second!)")
+      #expect(seconds >= 0.9, "\(first)\n\(second!)")
     }
 
     @Test func onDownCloseEndsTheSessions() throws {

@@ -93,14 +93,11 @@ struct HTTPBalancingTests {
     let first = try servers[0].accept(4)
     for end in first { _ = try end.receive(until: "\r\n\r\n") }
     front.setHealth(.up, of: 1)
-    let began = Clock.now
     for end in first { end.close() }
     // Three come to the other one, and the fourth when one of them has its answer.
     var second = try servers[1].accept(3)
     for end in second { _ = try end.receive(until: "\r\n\r\n") }
     #expect(servers[1].acceptAll().isEmpty)
-    // It waits for a second at most: on a machine that takes as long, this cannot be seen.
-    guard Clock.now < began.later(500_000_000) else { return }
     try second[0].send(Self.ok)
     let freed = second.removeFirst()
     _ = try freed.receive(until: "\r\n\r\n")
